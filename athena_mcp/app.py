@@ -1,0 +1,226 @@
+"""The composition root: the one place that names concrete classes together, and the order they come up and go in.
+
+Importing it is cheap. The driver, the embedder and everything on them are imported in a worker thread when the bring-up
+begins, so that a server can answer its host's first message before.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.abc
+import anyio.to_thread
+
+from athena_mcp.config import Settings
+from athena_mcp.errors import AthenaError, DatabaseUnavailable
+from athena_mcp.telemetry import Statistics
+
+if TYPE_CHECKING:
+    from athena_mcp.db.embedded import EmbeddedServer
+    from athena_mcp.db.pool import Database
+    from athena_mcp.manager import MemoryManager
+    from athena_mcp.search.vector_arm import VectorArm
+
+log = logging.getLogger(__name__)
+
+PUBLISH_EVERY_S = 5.0
+"""How often, at most, a server publishes its statistics; a process that ends sooner publishes none."""
+LAST_PUBLISH_S = 0.3
+_HEAVY = ("athena_mcp.manager", "athena_mcp.db.migrate", "athena_mcp.embed.static", "athena_mcp.remember.redact")
+
+
+def own_version() -> str:
+    """The installed version."""
+    try:
+        return version("athena-mcp")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "0+unknown"
+
+
+class App:
+    """The running application: a manager that comes up in the background, and what it is made of."""
+
+    def __init__(self, settings: Settings, tasks: anyio.abc.TaskGroup) -> None:
+        self.settings = settings
+        self.statistics = Statistics(own_version())
+        self.session_id = f"{datetime.now(UTC):%Y-%m-%d}-{uuid.uuid4().hex[:8]}"
+        self._tasks = tasks
+        self._attempt: anyio.Event | None = None
+        self._manager: MemoryManager | None = None
+        self._error: AthenaError | None = None
+        self._server: EmbeddedServer | None = None
+        self._database: Database | None = None
+        self._published = False
+
+    def begin(self) -> None:
+        """Start to bring everything up, unless it is up or coming; after a failure, try again."""
+        if self._manager is None and (self._attempt is None or self._attempt.is_set()):
+            self._attempt, self._error = anyio.Event(), None
+            self._tasks.start_soon(self._bring_up, self._attempt)
+
+    async def manager(self, timeout_s: float | None = None) -> MemoryManager:
+        """The memory, as soon as its database is up; the embedder may still be warming.
+
+        Raises what kept it from coming up (DatabaseUnavailable, MigrationError, ConfigurationError …), and
+        DatabaseUnavailable when it is not there in `timeout_s` (default: `settings.database_wait_s`).
+        """
+        if self._manager is not None:
+            return self._manager
+        self.begin()
+        limit_s = self.settings.database_wait_s if timeout_s is None else timeout_s
+        with anyio.move_on_after(limit_s):
+            await self._settled()
+        if self._error is not None:
+            raise self._error
+        if self._manager is None:
+            raise DatabaseUnavailable(
+                f"The database is still starting after {limit_s:g} s. Try again soon, or run `athena-mcp doctor`."
+            )
+        return self._manager
+
+    async def _settled(self) -> None:
+        """Wait for the attempt under way to have ended, either way."""
+        if self._attempt is not None:
+            await self._attempt.wait()
+
+    async def _bring_up(self, attempt: anyio.Event) -> None:
+        try:
+            await anyio.to_thread.run_sync(_import_rooms, abandon_on_cancel=True)
+            self._manager = await self._assemble()
+        except AthenaError as error:
+            log.error("Athena could not start: %s", error)
+            self._error = error
+        except Exception:
+            log.exception("Athena could not start")
+            self._error = DatabaseUnavailable(
+                "Athena could not start; its log has the reason. Run `athena-mcp doctor`."
+            )
+        finally:
+            attempt.set()
+
+    async def _assemble(self) -> MemoryManager:
+        from athena_mcp.db.migrate import migrate
+        from athena_mcp.db.pool import Database
+        from athena_mcp.embed.static import static_handle
+        from athena_mcp.manager import MemoryManager
+        from athena_mcp.recall.cascade import Cascade, query_methods
+        from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
+        from athena_mcp.remember.load import BulkLoader
+        from athena_mcp.remember.pipeline import RememberPipeline
+        from athena_mcp.remember.redact import Redactor
+        from athena_mcp.search.vector_arm import VectorArm
+
+        vectors = VectorArm(static_handle())
+        database = Database(self._find_server, max_connections=self.settings.max_connections)
+        self._tasks.start_soon(vectors.warm)
+        connection = await database.connect()
+        try:
+            await migrate(connection)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await connection.close()
+        await database.open()
+        self._database = database
+        await vectors.register(database)
+        cascade = Cascade(database, vectors)
+        executor = ParallelTier1Executor(
+            query_methods(database, cascade.prepare),
+            timeout_seconds=self.settings.layer_timeout_s,
+            task_group=self._tasks,
+        )
+        cascade.executor = executor
+        redactor = await anyio.to_thread.run_sync(Redactor)
+        manager = MemoryManager(
+            database=database,
+            pipeline=RememberPipeline(database, vectors, redactor),
+            loader=BulkLoader(database, vectors, redactor),
+            cascade=cascade,
+            executor=executor,
+            statistics=self.statistics,
+            project=self.settings.project,
+            session_id=self.session_id,
+        )
+        self.statistics.attach("executor", executor.get_statistics, executor.reset_statistics)
+        self.statistics.attach(
+            "embedder", lambda: {"ready": vectors.embedder is not None, "degraded": vectors.degraded}
+        )
+        self.statistics.attach(
+            "database", lambda: {"kind": "embedded" if self.settings.embedded else "external", **database.counts()}
+        )
+        self._tasks.start_soon(self._tend, manager, vectors, database)
+        return manager
+
+    async def _find_server(self) -> str:
+        if self.settings.database_url is not None:
+            return self.settings.database_url
+        from athena_mcp.db.embedded import EmbeddedServer
+
+        if self._server is None:
+            self._server = EmbeddedServer(self.settings.data_dir)
+        # Abandoned on cancellation: `stop`, which follows, tells a start in progress to give up.
+        address = await anyio.to_thread.run_sync(self._server.start, abandon_on_cancel=True)
+        return address.conninfo
+
+    async def _tend(self, manager: MemoryManager, vectors: VectorArm, database: Database) -> None:
+        """What goes on in the background: late vectors, and the statistics for the others. Failures only cost that."""
+        try:
+            await vectors.warmed()
+            await vectors.backfill(database)
+        except AthenaError as error:
+            log.warning("Memories without a vector stay without for now: %s", error)
+        revision = 0
+        while True:
+            await anyio.sleep(PUBLISH_EVERY_S)
+            revision = await self.statistics.wait_for_change(revision)
+            try:
+                await manager.publish()
+                self._published = True
+            except AthenaError as error:
+                log.info("The statistics could not be published: %s", error)
+
+    async def close(self) -> None:
+        """Let go of the database, within about two seconds; called when nothing uses it any more."""
+        if self._manager is not None and self._published:
+            with anyio.move_on_after(LAST_PUBLISH_S):
+                try:
+                    await self._manager.publish()
+                except AthenaError as error:
+                    log.info("The statistics could not be published: %s", error)
+        if self._database is not None:
+            await self._database.close()
+        if self._server is not None:
+            await anyio.to_thread.run_sync(self._server.stop)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[App]:
+    """The application of this process; entering returns at once, leaving lets go of everything.
+
+    Its task group, which the layers of every recall run on, is entered here: by a server in its lifespan.
+    """
+    app: App | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            app = App(settings, tasks)
+            try:
+                yield app
+            finally:
+                tasks.cancel_scope.cancel()
+    finally:
+        if app is not None:
+            with anyio.CancelScope(shield=True):
+                await app.close()
+
+
+def _import_rooms() -> None:
+    """Import what the bring-up needs; in a worker thread, since it takes a few hundred milliseconds."""
+    for name in _HEAVY:
+        importlib.import_module(name)

@@ -1,0 +1,37 @@
+"""`athena-mcp forget`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from athena_mcp.cli.launch import Flags
+from athena_mcp.cli.options import common_options, settings_of
+from athena_mcp.cli.output import say
+from athena_mcp.cli.runner import run_with_manager
+from athena_mcp.model import Forgotten
+
+if TYPE_CHECKING:
+    from athena_mcp.manager import MemoryManager
+
+
+@click.command("forget", short_help="Remove a memory for good.")
+@click.argument("id_", metavar="ID", type=int)
+@common_options
+@click.pass_obj
+def command(flags: Flags, id_: int) -> None:
+    """Remove the memory ID for good, from tables, indexes and exports.
+
+    To put something right, prefer `remember --replaces ID`: what was believed before stays in the history.
+
+    \b
+    Example:  athena-mcp forget 17
+    """
+
+    async def remove(manager: MemoryManager) -> Forgotten:
+        return await manager.forget(id_)
+
+    forgotten = run_with_manager(settings_of(flags), remove)
+    relations = f" and {forgotten.relations_removed} relations" if forgotten.relations_removed else ""
+    say(f"Forgot {', '.join(f'#{one}' for one in forgotten.ids)}{relations}.")

@@ -1,0 +1,41 @@
+"""One way into the event loop for all commands."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+
+from athena_mcp.config import Settings
+
+if TYPE_CHECKING:
+    # Brings the driver; a command that only prints its help has no use for it.
+    from athena_mcp.manager import MemoryManager
+
+T = TypeVar("T")
+
+
+def run(main: Callable[[], Awaitable[T]], *, database: bool = True) -> T:
+    """Run `main` to its end.
+
+    On Windows psycopg needs the selector loop, and whatever starts processes (`database=False`) the default one.
+    """
+    options: dict[str, Any] = {}
+    if database and sys.platform == "win32":
+        options["loop_factory"] = asyncio.SelectorEventLoop
+    return anyio.run(main, backend_options=options)
+
+
+def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitable[T]]) -> T:
+    """Open the memory, do `work` with it and close it again."""
+
+    async def main() -> T:
+        from athena_mcp.app import open_app
+
+        async with open_app(settings) as app:
+            return await work(await app.manager())
+
+    return run(main)

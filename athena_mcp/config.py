@@ -1,0 +1,147 @@
+"""Settings, resolved once: flag, else environment, else default. The only module that reads the environment."""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
+from urllib.parse import urlsplit
+
+from athena_mcp.errors import ConfigurationError
+from athena_mcp.model import MAX_NAME_CHARS
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+DEFAULT_PROJECT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be set. Secrets do not show in `repr`."""
+
+    data_dir: Path
+    """Where the embedded PostgreSQL lives; used only when `database_url` is None."""
+    project: str
+    """The project of calls that name none."""
+    database_url: str | None = field(default=None, repr=False)
+    """Any PostgreSQL >= 15 with pgvector; None means the embedded one."""
+    log_level: LogLevel = "WARNING"
+    database_wait_s: float = 30.0
+    """How long a call waits for a database that is still coming up."""
+    layer_timeout_s: float = 10.0
+    """The deadline of one layer in a recall."""
+    max_connections: int = 8
+    """The most connections of one process: five layers, a writer, and room for a second recall."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is our own."""
+        return self.database_url is None
+
+
+def resolve_settings(
+    environ: Mapping[str, str] | None = None,
+    *,
+    cwd: Path | None = None,
+    database_url: str | None = None,
+    data_dir: Path | None = None,
+    project: str | None = None,
+    log_level: str | None = None,
+) -> Settings:
+    """The settings of this process; named arguments are the command line's flags and win over `environ`.
+
+    Raises ConfigurationError naming the variable that cannot work.
+    """
+    environ = os.environ if environ is None else environ
+    url = database_url or environ.get("ATHENA_DATABASE_URL") or None
+    if url is not None:
+        check_database_url(url)
+    folder = data_dir or (Path(given) if (given := environ.get("ATHENA_DATA_DIR")) else None)
+    level = (log_level or environ.get("ATHENA_LOG_LEVEL") or "WARNING").upper()
+    if level not in get_args(LogLevel):
+        raise ConfigurationError(f"ATHENA_LOG_LEVEL is {level!r}; use one of {', '.join(get_args(LogLevel))}.")
+    name = project or environ.get("ATHENA_PROJECT") or None
+    if name is not None:
+        name = name.strip()
+        if not name or len(name) > MAX_NAME_CHARS or not name.isprintable():
+            raise ConfigurationError(f"ATHENA_PROJECT must be 1 to {MAX_NAME_CHARS} printable characters.")
+    return Settings(
+        data_dir=(folder or default_data_dir()).expanduser().absolute(),
+        project=name or detect_project(cwd or Path.cwd()),
+        database_url=url,
+        log_level=cast("LogLevel", level),
+    )
+
+
+def default_data_dir() -> Path:
+    """The platform's folder for a user's data."""
+    # Imported here because a server with ATHENA_DATA_DIR set has no use for it, and start-up is measured.
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("athena-mcp", appauthor=False))
+
+
+def check_database_url(url: str) -> None:
+    """Refuse what psycopg would misread, without ever repeating the URL, which may hold a password."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError:
+        scheme = ""
+    if scheme not in ("postgresql", "postgres"):
+        raise ConfigurationError("ATHENA_DATABASE_URL must start with postgresql:// or postgres://.")
+
+
+def detect_project(cwd: Path) -> str:
+    """The project that a process started in `cwd` works on.
+
+    The origin repository as `owner/name`, else the name of the git root or of `cwd` with a short hash of its path
+    (two folders named `app` are two projects), else, at `/` or in the home folder, `default`.
+    """
+    cwd = cwd.absolute()
+    root = next((folder for folder in (cwd, *cwd.parents) if (folder / ".git").exists()), None)
+    if root is not None and (origin := _origin_of(root)):
+        return origin
+    folder = root or cwd
+    if folder == Path(folder.anchor) or folder == _home():
+        return DEFAULT_PROJECT
+    digest = hashlib.sha256(str(folder).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    name = "".join(c for c in folder.name if c.isprintable())[: MAX_NAME_CHARS - 9] or "project"
+    return f"{name}-{digest}"
+
+
+def _home() -> Path | None:
+    try:
+        return Path.home()
+    except RuntimeError:  # no home folder is set and the account has none
+        return None
+
+
+def _origin_of(root: Path) -> str | None:
+    """`owner/name` of the remote called origin, read from the repository's configuration without running git."""
+    parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)
+    try:
+        parser.read(_git_dir(root) / "config", encoding="utf-8")
+        url = parser.get('remote "origin"', "url", fallback=None)
+    except (OSError, configparser.Error, UnicodeDecodeError):
+        return None
+    if not url:
+        return None
+    # scheme://host/owner/name.git, or the short form host:owner/name.git
+    path = urlsplit(url).path if "://" in url else url.rpartition(":")[2]
+    parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part]
+    name = "/".join(parts[-2:])
+    return name if len(parts) >= 2 and name.isprintable() and len(name) <= MAX_NAME_CHARS else None
+
+
+def _git_dir(root: Path) -> Path:
+    """The folder with the repository's configuration; in a worktree or submodule `.git` is a file that points to it."""
+    git = root / ".git"
+    if git.is_dir():
+        return git
+    target = root / git.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+    common = target / "commondir"
+    return (target / common.read_text(encoding="utf-8").strip()) if common.exists() else target

@@ -1,0 +1,1 @@
+"""PostgreSQL: connections, deadlines, migrations, and the embedded server."""

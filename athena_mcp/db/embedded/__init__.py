@@ -1,0 +1,10 @@
+"""The embedded PostgreSQL of a data folder: its making, its life, and what `doctor` asks about it."""
+
+from __future__ import annotations
+
+from athena_mcp.db.embedded.address import ServerAddress
+from athena_mcp.db.embedded.server import EmbeddedServer
+from athena_mcp.db.embedded.status import ServerStatus, server_status
+from athena_mcp.db.embedded.strays import Stray, find_strays
+
+__all__ = ["EmbeddedServer", "ServerAddress", "ServerStatus", "Stray", "find_strays", "server_status"]

@@ -1,0 +1,58 @@
+"""The connections that say who uses the server: PostgreSQL's own list of them is the only one that is always right."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import psycopg
+
+from athena_mcp.db.embedded.address import ServerAddress
+
+PRESENCE = "athena-mcp presence"
+WATCH = "athena-mcp watch"
+MAINTENANCE_DATABASE = "postgres"
+"""Presence connections are made here, so that they stand in nobody's way who copies or drops the other database."""
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_OTHERS = """
+    SELECT application_name FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name <> %s
+"""
+
+
+def connect(address: ServerAddress, application_name: str) -> Connection:
+    """A connection of our own. Raises psycopg.OperationalError when nobody answers within seconds."""
+    return psycopg.connect(
+        address.conninfo,
+        dbname=MAINTENANCE_DATABASE,
+        application_name=application_name,
+        connect_timeout=5,
+        autocommit=True,
+    )
+
+
+def join(address: ServerAddress) -> Connection:
+    """The connection that this process holds for as long as it uses the server."""
+    return connect(address, f"{PRESENCE} {os.getpid()}")
+
+
+def answers(connection: Connection) -> bool:
+    """Whether the server at the other end is still there."""
+    try:
+        connection.execute("SELECT")
+    except psycopg.Error:
+        return False
+    return True
+
+
+def other_clients(connection: Connection) -> list[str]:
+    """The names that everybody else who is connected goes by; the server's own watch is nobody."""
+    return [str(row[0]) for row in connection.execute(_OTHERS, (WATCH,))]
+
+
+def ensure_database(connection: Connection, name: str) -> None:
+    """Create the database called `name` unless it is there."""
+    if connection.execute("SELECT FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+        connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))

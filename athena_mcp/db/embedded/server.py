@@ -1,0 +1,234 @@
+"""The embedded server as one process sees it: make sure that it runs, take part in it, leave it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import psycopg
+from filelock import FileLock, Timeout
+
+from athena_mcp.db.embedded import presence
+from athena_mcp.db.embedded.account import account_for
+from athena_mcp.db.embedded.address import ServerAddress, choose_address, current_address
+from athena_mcp.db.embedded.binaries import find_binaries
+from athena_mcp.db.embedded.cluster import check_version, cluster_major, create_cluster, write_settings
+from athena_mcp.db.embedded.command import Programs
+from athena_mcp.db.embedded.layout import Layout, disk_error
+from athena_mcp.db.embedded.postmaster import clear_leftovers, is_server_process, running_pid
+from athena_mcp.db.embedded.watch import WATCH_INTERVAL_S, ensure_watch
+from athena_mcp.errors import EmbeddedServerError
+
+LOCK_WAIT_S = 30.0
+"""How long to wait for another process that is starting or stopping the server."""
+START_TIMEOUT_S = 25.0
+"""How long a start may take, the recovery after a crash included."""
+STOP_BUDGET_S = 1.3
+"""All that `stop` may take; a host gives us two seconds to end."""
+LEAVING_S = 0.3
+"""How long connections that were closed just now may take to disappear from the server's list."""
+POLL_S = 0.01
+
+
+class EmbeddedServer:
+    """The embedded PostgreSQL of one data folder, shared by every process that uses the folder.
+
+    Whoever comes first starts it, whoever leaves last stops it. Both happen under a file lock, and who is there is
+    asked of PostgreSQL itself, so a process that was killed has simply left. The methods block; they may be called
+    from any thread.
+    """
+
+    def __init__(self, data_dir: Path, *, watch_interval_s: float = WATCH_INTERVAL_S) -> None:
+        self._data_dir = data_dir
+        self._watch_interval_s = watch_interval_s
+        self._turn = threading.Lock()
+        self._leave = threading.Event()
+        self._presence: presence.Connection | None = None
+        self._address: ServerAddress | None = None
+        self._programs: Programs | None = None
+
+    def start(self) -> ServerAddress:
+        """Make sure that the server runs and that it knows we are there; call again whenever it may have died.
+
+        The first start in a folder makes the cluster. Raises EmbeddedServerError, also when `stop` was called
+        meanwhile.
+        """
+        with self._turn:
+            self._leave.clear()
+            if self._presence is not None and self._address is not None:
+                if presence.answers(self._presence):
+                    return self._address
+                self._drop_presence()
+            layout = Layout.of(self._data_dir)
+            try:
+                layout.prepare()
+                with self._lock(layout, LOCK_WAIT_S):
+                    address = self._ensure_running(layout)
+            except Timeout as error:
+                raise EmbeddedServerError(
+                    f"Another process has held {layout.lock} for more than {LOCK_WAIT_S:.0f} s, so the embedded "
+                    "PostgreSQL could not be started. See with `athena-mcp doctor` which one, and end it if it hangs."
+                ) from error
+            except OSError as error:
+                raise disk_error(layout.home, error) from error
+            except psycopg.Error as error:
+                self._drop_presence()
+                raise EmbeddedServerError(
+                    f"The embedded PostgreSQL in {layout.home} ended while it was being set up. "
+                    f"See {layout.log}, and try again."
+                ) from error
+            if self._leave.is_set():
+                self._give_up_share(layout, time.monotonic() + STOP_BUDGET_S)
+                raise EmbeddedServerError("The embedded PostgreSQL was stopped while it was starting.")
+            self._address = address
+            return address
+
+    def stop(self) -> bool:
+        """Leave the server, and stop it when nobody else is connected; whether this call stopped it.
+
+        Takes under 1.5 s: a shutdown that takes longer goes on by itself. Close other connections of this process
+        first, they count as somebody. A `start` that runs in another thread is told to give up.
+        """
+        deadline = time.monotonic() + STOP_BUDGET_S
+        self._leave.set()
+        if not self._turn.acquire(timeout=STOP_BUDGET_S):
+            return False
+        try:
+            if self._presence is None:
+                return False
+            return self._give_up_share(Layout.of(self._data_dir), deadline)
+        finally:
+            self._turn.release()
+
+    def _give_up_share(self, layout: Layout, deadline: float) -> bool:
+        try:
+            # Whoever holds the lock for longer is starting the server or stopping it; either way it is theirs.
+            with self._lock(layout, (deadline - time.monotonic()) / 3):
+                if self._presence is None or not self._is_last(self._presence):
+                    return False
+                self._drop_presence()
+                return self._shut_down(layout, deadline)
+        except (Timeout, OSError, psycopg.Error):
+            return False
+        finally:
+            self._drop_presence()
+            self._address = None
+
+    def _ensure_running(self, layout: Layout) -> ServerAddress:
+        """Under the lock: a running server with our presence in it."""
+        found = cluster_major(layout)
+        binaries = find_binaries(found)
+        if found is not None:
+            check_version(layout, found, binaries)
+        programs = Programs(binaries, account_for(layout.cluster, layout.home), layout.home)
+        if found is None:
+            # A server whose folder was removed under it may still be there.
+            clear_leftovers(layout)
+            create_cluster(layout, programs)
+        self._programs = programs
+        deadline = time.monotonic() + START_TIMEOUT_S
+        address = self._join(layout, deadline) or self._launch(layout, programs, deadline)
+        assert self._presence is not None
+        presence.ensure_database(self._presence, address.dbname)
+        ensure_watch(self._presence, address, binaries, self._watch_interval_s)
+        return address
+
+    def _join(self, layout: Layout, deadline: float) -> ServerAddress | None:
+        """Connect to the server if it runs, waiting for one that is just coming up; None when there is none."""
+        while True:
+            address = current_address(layout)
+            try:
+                # First of all, since an answer proves more than any process number.
+                self._presence = presence.join(address)
+            except psycopg.OperationalError as error:
+                if running_pid(layout) is None:
+                    return None
+                if "authentication failed" in str(error):
+                    raise EmbeddedServerError(
+                        f"The database in {layout.home} refuses the password in {layout.password}. "
+                        "Restore that file from a backup."
+                    ) from error
+                if time.monotonic() > deadline:
+                    reason = str(error).strip().splitlines()[-1]
+                    raise EmbeddedServerError(
+                        f"The embedded PostgreSQL in {layout.home} runs but takes no connection: {reason}. "
+                        f"It may be recovering from a crash; try again in a minute. Its log is {layout.log}."
+                    ) from error
+            else:
+                return address
+            # It is starting, or stopping: then it will be gone soon.
+            if self._leave.wait(POLL_S):
+                raise EmbeddedServerError("The embedded PostgreSQL was stopped while it was starting.")
+
+    def _launch(self, layout: Layout, programs: Programs, deadline: float) -> ServerAddress:
+        clear_leftovers(layout)
+        choose_address(layout)
+        address = current_address(layout)
+        write_settings(layout, address, programs.binaries)
+        layout.rotate_log()
+        logged_bytes = layout.log.stat().st_size if layout.log.exists() else 0
+        result = programs.run(
+            "pg_ctl",
+            "start",
+            "--wait",
+            f"--timeout={START_TIMEOUT_S:.0f}",
+            "--silent",
+            # Relative to our folder and free of special characters, since pg_ctl makes a shell command of both.
+            f"--log={layout.log.name}",
+            f"--options=-c cluster_name={layout.token()}",
+            cluster=layout.cluster,
+            timeout_s=START_TIMEOUT_S + 5,
+        )
+        joined = self._join(layout, deadline)
+        if joined is None:
+            reason = _last_words(layout, logged_bytes) or result.reason
+            raise EmbeddedServerError(
+                f"The embedded PostgreSQL in {layout.home} did not start: {reason}. Its log is {layout.log}."
+            )
+        return joined
+
+    @staticmethod
+    def _is_last(connection: presence.Connection) -> bool:
+        """Whether nobody else is connected; those who are just leaving are given a moment."""
+        deadline = time.monotonic() + LEAVING_S
+        while others := presence.other_clients(connection):
+            if any(name.startswith(presence.PRESENCE) for name in others) or time.monotonic() > deadline:
+                return False
+            time.sleep(POLL_S)
+        return True
+
+    def _shut_down(self, layout: Layout, deadline: float) -> bool:
+        pid = running_pid(layout)
+        if pid is None or self._programs is None:
+            return False
+        result = self._programs.run("pg_ctl", "stop", "--mode=fast", "--no-wait", cluster=layout.cluster, timeout_s=5)
+        token = layout.token()
+        while time.monotonic() < deadline and is_server_process(pid, token):
+            time.sleep(POLL_S)
+        return result.code == 0
+
+    def _drop_presence(self) -> None:
+        if self._presence is not None:
+            self._presence.close()
+            self._presence = None
+
+    @staticmethod
+    def _lock(layout: Layout, wait_s: float) -> FileLock:
+        layout.ensure_lock_file()
+        return FileLock(layout.lock, timeout=max(0.0, wait_s))
+
+
+def _last_words(layout: Layout, since_bytes: int) -> str | None:
+    """The last line of the server's log, from `since_bytes` on, that says why it ended."""
+    try:
+        with layout.log.open("rb") as file:
+            file.seek(since_bytes)
+            lines = file.read(100_000).decode("utf-8", "replace").splitlines()
+    except OSError:
+        return None
+    for mark in ("FATAL:", "PANIC:", "postgres:"):
+        for line in reversed(lines):
+            if mark in line:
+                return line[line.index(mark) :].removeprefix(mark).strip()
+    return None

@@ -1,0 +1,165 @@
+"""The process's connections: a small pool, opened once, healed when the server went away."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import psycopg
+from pgvector.psycopg import register_vector_async
+from psycopg_pool import AsyncConnectionPool
+
+from athena_mcp.db.failures import translate
+from athena_mcp.db.session import Session
+from athena_mcp.errors import DatabaseUnavailable
+
+log = logging.getLogger(__name__)
+
+APPLICATION_NAME = "athena-mcp"
+IDLE_S = 300.0
+"""A connection unused for so long is closed, down to one."""
+WAIT_S = 10.0
+"""How long to wait for a free connection under no other deadline."""
+CLOSE_S = 1.0
+
+Conninfo = str
+"""A libpq connection string."""
+
+
+class Database:
+    """A pool of connections to one database, and the way to bring a lost server back.
+
+    `find_server` gives the connection string; it is asked when the pool opens and again when the server has gone away,
+    so that an embedded server that died is started anew.
+    """
+
+    def __init__(self, find_server: Callable[[], Awaitable[Conninfo]], *, max_connections: int = 8) -> None:
+        self._find_server = find_server
+        self._max_connections = max_connections
+        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._reviving = anyio.Lock()
+
+    async def connect(self) -> psycopg.AsyncConnection[Any]:
+        """A connection outside the pool, for migrations. Raises DatabaseUnavailable."""
+        conninfo = await self._find_server()
+        try:
+            return await psycopg.AsyncConnection.connect(conninfo, **CONNECTION)
+        except psycopg.OperationalError as error:
+            raise DatabaseUnavailable(unreachable(error)) from error
+
+    async def open(self) -> None:
+        """Open the pool, once the schema is there: connections learn the vector types. Raises DatabaseUnavailable."""
+        conninfo = await self._find_server()
+        pool = AsyncConnectionPool(
+            conninfo,
+            kwargs=CONNECTION,
+            min_size=1,
+            max_size=self._max_connections,
+            max_idle=IDLE_S,
+            timeout=WAIT_S,
+            reconnect_timeout=5.0,
+            configure=_configure,
+            check=AsyncConnectionPool.check_connection,
+            open=False,
+            name="athena",
+        )
+        try:
+            await pool.open(wait=True, timeout=WAIT_S)
+        except psycopg.OperationalError as error:
+            with anyio.CancelScope(shield=True):
+                await pool.close(CLOSE_S)
+            raise DatabaseUnavailable(unreachable(error)) from error
+        self._pool = pool
+
+    async def close(self) -> None:
+        """Close every connection; bounded."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            with anyio.CancelScope(shield=True):
+                await pool.close(CLOSE_S)
+
+    def counts(self) -> dict[str, int]:
+        """The pool in numbers: connections there are, idle ones, and callers that wait for one."""
+        stats = {} if self._pool is None else self._pool.get_stats()
+        names = {"connections": "pool_size", "idle": "pool_available", "waiting": "requests_waiting"}
+        return {name: stats.get(key, 0) for name, key in names.items()}
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """Borrow a connection. Cancelling the borrower cancels the statement that runs on it."""
+        connection = await self._borrow()
+        session = Session(connection)
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(session.watch)
+                try:
+                    yield session
+                finally:
+                    group.cancel_scope.cancel()
+        except BaseExceptionGroup as error:
+            raise _only(error) from None
+        finally:
+            if self._pool is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._pool.putconn(connection)
+
+    async def _borrow(self) -> psycopg.AsyncConnection[Any]:
+        try:
+            return await self._take()
+        except (psycopg.OperationalError, DatabaseUnavailable) as error:
+            if isinstance(error, psycopg.Error) and not isinstance(translate(error), DatabaseUnavailable):
+                raise translate(error) from error
+            await self._revive()
+        try:
+            return await self._take()
+        except psycopg.OperationalError as error:
+            raise translate(error) from error
+
+    async def _take(self) -> psycopg.AsyncConnection[Any]:
+        if self._pool is None:
+            raise DatabaseUnavailable("The database is not open.")
+        remaining_s = anyio.current_effective_deadline() - anyio.current_time()
+        return await self._pool.getconn(timeout=max(0.01, min(WAIT_S, remaining_s)))
+
+    async def _revive(self) -> None:
+        """The pool gave no connection: find the server again, which starts an embedded one that died, and reopen."""
+        failed = self._pool
+        async with self._reviving:
+            if self._pool is failed:
+                log.warning("The database went away; connecting again.")
+                await self.close()
+                await self.open()
+
+
+CONNECTION: dict[str, Any] = {
+    "autocommit": True,
+    "application_name": f"{APPLICATION_NAME} {os.getpid()}",
+    "connect_timeout": 5,
+    # Plans of the few statements that every recall repeats are worth keeping from their second use.
+    "prepare_threshold": 2,
+}
+
+
+async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+    # JIT compiles for tens of milliseconds what runs for two; UTC is how times are shown everywhere.
+    await connection.execute("SELECT set_config('jit', 'off', false), set_config('TimeZone', 'UTC', false)")
+    await register_vector_async(connection)
+
+
+def unreachable(error: psycopg.Error) -> str:
+    """Why no connection could be made, without the address's password, which libpq's own text never shows."""
+    reason = str(error).strip().splitlines()
+    detail = reason[-1] if reason else type(error).__name__
+    return f"The database cannot be reached: {detail}. Run `athena-mcp doctor`."
+
+
+def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error inside a group that our own task group wrapped around it."""
+    inner: BaseException = group
+    while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
+        inner = inner.exceptions[0]
+    return inner

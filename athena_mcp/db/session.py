@@ -1,0 +1,132 @@
+"""One borrowed connection, used with deadlines and safe to cancel.
+
+Two facts shape this module (docs/architecture.md, Decisions). An anyio scope that ends in the middle of a psycopg
+query costs the connection, so the deadline is PostgreSQL's own `statement_timeout`. And a cancelled request must not
+leave its query running, so a statement is shielded and a watcher asks the server to cancel it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, LiteralString, TypeVar, overload
+
+import anyio
+import psycopg
+from anyio.lowlevel import checkpoint
+from psycopg.rows import BaseRowFactory, tuple_row
+from psycopg.sql import SQL, Composed
+
+from athena_mcp.db.deadline import budget_s
+from athena_mcp.db.failures import translate
+from athena_mcp.errors import DeadlineExceeded
+
+Row = TypeVar("Row")
+Statement = LiteralString | SQL | Composed
+Values = Mapping[str, Any] | Sequence[Any] | None
+
+DEFAULT_STATEMENT_S = 60.0
+"""The limit of a statement that runs under no deadline."""
+CANCEL_S = 1.0
+"""How long asking the server to cancel a query may take."""
+
+
+class Session:
+    """Runs statements on one connection; made by `Database.session`, used by one task."""
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._connection = connection
+        self._busy = False
+
+    @overload
+    async def fetch(self, statement: Statement, values: Values = None) -> list[tuple[Any, ...]]: ...
+    @overload
+    async def fetch(self, statement: Statement, values: Values = None, *, rows: BaseRowFactory[Row]) -> list[Row]: ...
+    async def fetch(
+        self, statement: Statement, values: Values = None, *, rows: BaseRowFactory[Any] = tuple_row
+    ) -> list[Any]:
+        """All rows of a query. Raises DeadlineExceeded, DatabaseUnavailable or StorageError."""
+
+        async def run(cursor: psycopg.AsyncCursor[Any]) -> None:
+            await cursor.execute(statement, values)
+
+        return await self._run(run, rows)
+
+    async def fetch_one(self, statement: Statement, values: Values = None) -> tuple[Any, ...] | None:
+        """The first row of a query, or None."""
+        found = await self.fetch(statement, values)
+        return found[0] if found else None
+
+    async def execute(self, statement: Statement, values: Values = None) -> None:
+        """Run a statement for its effect."""
+        await self.fetch(statement, values)
+
+    async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run a statement once a row, in one round trip."""
+        if len(rows) <= 1:
+            for row in rows:
+                await self.execute(statement, row)
+            return
+        await self._run(lambda cursor: cursor.executemany(statement, rows))
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        """Commit on success, roll back on any exception, cancellation included."""
+        block = self._connection.transaction()
+        try:
+            with anyio.CancelScope(shield=True):
+                await block.__aenter__()
+            try:
+                yield
+            except BaseException as error:
+                with anyio.CancelScope(shield=True):
+                    await block.__aexit__(type(error), error, error.__traceback__)
+                raise
+            else:
+                with anyio.CancelScope(shield=True):
+                    await block.__aexit__(None, None, None)
+        except psycopg.Error as error:
+            raise translate(error) from error
+
+    async def watch(self) -> None:
+        """Wait to be cancelled; then have the server cancel the statement that runs, if one does."""
+        try:
+            await anyio.sleep_forever()
+        finally:
+            if self._busy:
+                with anyio.move_on_after(CANCEL_S, shield=True):
+                    await self._connection.cancel_safe(timeout=CANCEL_S)
+
+    async def _run(
+        self, work: Callable[[psycopg.AsyncCursor[Any]], Awaitable[None]], rows: BaseRowFactory[Any] = tuple_row
+    ) -> list[Any]:
+        timeout_ms = self._timeout_ms()
+        self._busy = True
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._limit(timeout_ms)
+                cursor = self._connection.cursor(row_factory=rows)
+                await work(cursor)
+                return await cursor.fetchall() if cursor.description else []
+        except psycopg.Error as error:
+            await checkpoint()  # cancelled by our own watcher: the cancellation is the news, not the query's end
+            raise translate(error) from error
+        finally:
+            self._busy = False
+
+    @staticmethod
+    def _timeout_ms() -> int:
+        """What is left for the next statement, rounded down to two digits so that it rarely has to be set anew."""
+        remaining_s = anyio.current_effective_deadline() - anyio.current_time()
+        budget = DEFAULT_STATEMENT_S if math.isinf(remaining_s) and remaining_s > 0 else budget_s(remaining_s)
+        if budget < 0.001:
+            raise DeadlineExceeded("No time was left for the database.")
+        milliseconds = int(budget * 1000)
+        step = 10 ** max(0, len(str(milliseconds)) - 2)
+        return int(milliseconds // step * step)
+
+    async def _limit(self, timeout_ms: int) -> None:
+        if getattr(self._connection, "athena_timeout_ms", None) != timeout_ms:
+            await self._connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(timeout_ms),))
+            self._connection.athena_timeout_ms = timeout_ms  # type: ignore[attr-defined]  # lives as long as the setting

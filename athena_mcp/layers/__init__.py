@@ -1,0 +1,1 @@
+"""What each layer keeps and asks, with its SQL beside it."""

@@ -1,0 +1,120 @@
+"""Which open tasks have come due: by time, by the files and branch at hand, or by a phrase in what is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from athena_mcp.db.session import Session
+
+MAX_DUE = 10
+"""The most urgent ones; a longer list would crowd the answer out."""
+MAX_PATTERNS = 5_000
+"""File and branch patterns of open tasks that one recall compares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the caller is at: the moment, the words of the query and the task, the files and the branch."""
+
+    now: datetime
+    words: str
+    files: tuple[str, ...] = ()
+    branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A task that is due, most urgent first, and why."""
+
+    project_id: int
+    memory_id: int
+    because: str
+
+
+class _Row(NamedTuple):
+    project_id: int
+    memory_id: int
+    kind: str
+    value: str
+
+
+# prospective_due and prospective_triggers_by_kind serve it; only open tasks that are live count.
+_DUE = """
+WITH fired AS (
+    SELECT d.project_id, d.memory_id, 'due' AS kind,
+        to_char(d.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS value
+    FROM athena.prospective_details d
+    WHERE d.project_id = ANY (%(projects)s) AND d.due_at <= %(now)s
+        AND d.status IN ('pending', 'in_progress', 'blocked')
+    UNION ALL
+    SELECT t.project_id, t.memory_id, t.kind::text, t.value
+    FROM athena.prospective_triggers t
+    WHERE t.project_id = ANY (%(projects)s) AND (
+        (t.kind = 'time' AND t.fires_at <= %(now)s)
+        OR (t.kind = 'phrase' AND position(lower(t.value) IN %(words)s) > 0)
+        OR (t.kind = 'file' AND %(has_files)s)
+        OR (t.kind = 'branch' AND %(has_branch)s))
+)
+SELECT f.project_id, f.memory_id, f.kind, f.value
+FROM fired f
+JOIN athena.prospective_details d USING (project_id, memory_id)
+JOIN athena.memories m ON m.project_id = f.project_id AND m.id = f.memory_id
+WHERE d.status IN ('pending', 'in_progress', 'blocked') AND m.superseded_at IS NULL
+ORDER BY d.priority DESC, d.due_at NULLS LAST, f.memory_id, f.kind
+LIMIT %(limit)s
+"""
+
+
+async def find_due(session: Session, project_ids: Sequence[int], situation: Situation) -> list[Due]:
+    """The open tasks in scope that have come due, at most MAX_DUE."""
+    fetched = await session.fetch(
+        _DUE,
+        {
+            "projects": list(project_ids),
+            "now": situation.now,
+            "words": situation.words.lower(),
+            "has_files": bool(situation.files),
+            "has_branch": situation.branch is not None,
+            "limit": MAX_PATTERNS,
+        },
+    )
+    due: dict[tuple[int, int], Due] = {}
+    for row in map(_Row._make, fetched):
+        because = _reason(row, situation)
+        if because and (row.project_id, row.memory_id) not in due:
+            due[row.project_id, row.memory_id] = Due(row.project_id, row.memory_id, because)
+            if len(due) == MAX_DUE:
+                break
+    return list(due.values())
+
+
+def _reason(row: _Row, situation: Situation) -> str | None:
+    """Why this condition holds, or None when a pattern does not match after all."""
+    match row.kind:
+        case "due":
+            return f"due since {row.value}"
+        case "time":
+            return f"time has come: {row.value}"
+        case "phrase":
+            return f"phrase: {row.value}"
+        case "branch":
+            branch = situation.branch or ""
+            return f"branch: {branch}" if fnmatchcase(branch, row.value) else None
+        case _:
+            touched = next((file for file in situation.files if file_matches(file, row.value)), None)
+            return f"file: {touched}" if touched else None
+
+
+def file_matches(file: str, pattern: str) -> bool:
+    """Whether a path is meant by a pattern: a glob over the path or its end, or a folder it lies in."""
+    path, pattern = file.replace("\\", "/").lstrip("./"), pattern.replace("\\", "/").removeprefix("./")
+    return (
+        fnmatchcase(path, pattern)
+        or fnmatchcase(path, f"*/{pattern}")
+        or path.startswith(f"{pattern.rstrip('/')}/")
+        or f"/{pattern.strip('/')}/" in f"/{path}"
+    )

@@ -1,0 +1,50 @@
+"""The episodic layer: what happened, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from athena_mcp.db.session import Session
+from athena_mcp.layers.kept import Kept
+from athena_mcp.model import EpisodicDetails, EpisodicKind, Layer, Outcome
+from athena_mcp.search.candidates import Candidate, Search, find_candidates
+from athena_mcp.validation import check_choice, check_texts
+
+FIELDS = ("kind", "outcome", "files")
+
+_KEEP = """
+INSERT INTO athena.episodic_details (project_id, memory_id, kind, outcome, files)
+VALUES (%(project)s, %(memory)s, %(kind)s::athena.episodic_kind, %(outcome)s::athena.outcome, %(files)s)
+"""
+
+
+def parse(raw: Mapping[str, Any]) -> EpisodicDetails:
+    """Typed details from a caller's; the keys have been checked. Raises InvalidArgument."""
+    return EpisodicDetails(
+        kind=check_choice("details.kind", raw.get("kind", EpisodicKind.EVENT), EpisodicKind),
+        outcome=check_choice("details.outcome", raw["outcome"], Outcome) if "outcome" in raw else None,
+        files=tuple(dict.fromkeys(check_texts("details.files", raw.get("files", ())))),
+    )
+
+
+async def keep(session: Session, rows: Sequence[Kept[EpisodicDetails]]) -> None:
+    """Store the details of new events."""
+    await session.execute_many(
+        _KEEP,
+        [
+            {
+                "project": row.project_id,
+                "memory": row.memory_id,
+                "kind": row.details.kind.value,
+                "outcome": row.details.outcome and row.details.outcome.value,
+                "files": list(row.details.files),
+            }
+            for row in rows
+        ],
+    )
+
+
+async def search(session: Session, query: Search) -> list[Candidate]:
+    """The events that fit the query, by relevance."""
+    return await find_candidates(session, query, Layer.EPISODIC)

@@ -1,0 +1,155 @@
+"""The graph layer: entities, the typed relations between them, and the memories that state these."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.rows import class_row
+
+from athena_mcp.db.session import Session
+from athena_mcp.layers.entity_names import keys_in, name_key, relation_key
+from athena_mcp.layers.kept import Kept
+from athena_mcp.layers.single_valued import is_single_valued
+from athena_mcp.model import GraphDetails, Layer, Relation
+from athena_mcp.search.candidates import Candidate, Search, find_candidates
+
+FIELDS: tuple[str, ...] = ()
+
+MAX_EDGES = 100
+"""Edges that one recall follows, strongest named entities first."""
+
+_ENTITIES = """
+INSERT INTO athena.entities (project_id, name, name_key)
+SELECT %(project)s, * FROM unnest(%(names)s::text[], %(keys)s::text[])
+ON CONFLICT (project_id, name_key) DO NOTHING
+"""
+_RELATE = """
+INSERT INTO athena.relations (project_id, memory_id, subject_id, relation, relation_key, object_id)
+SELECT %(project)s, %(memory)s, s.id, r.relation, r.relation_key, o.id
+FROM unnest(%(subjects)s::text[], %(relations)s::text[], %(relation_keys)s::text[], %(objects)s::text[])
+    AS r (subject_key, relation, relation_key, object_key)
+JOIN athena.entities s ON s.project_id = %(project)s AND s.name_key = r.subject_key
+JOIN athena.entities o ON o.project_id = %(project)s AND o.name_key = r.object_key
+ON CONFLICT DO NOTHING
+"""
+# A graph memory all of whose edges have ended has been replaced as a whole; relations_by_subject serves it.
+_END = """
+WITH ended AS (
+    UPDATE athena.relations old SET ended_at = now(), ended_by = %(memory)s
+    FROM athena.relations new
+    WHERE new.project_id = %(project)s AND new.memory_id = %(memory)s AND new.relation_key = ANY (%(single)s)
+        AND old.project_id = %(project)s AND old.subject_id = new.subject_id AND old.relation_key = new.relation_key
+        AND old.object_id <> new.object_id AND old.memory_id <> %(memory)s AND old.ended_at IS NULL
+    RETURNING old.id, old.memory_id
+)
+SELECT DISTINCT m.id
+FROM ended e
+JOIN athena.memories m ON m.project_id = %(project)s AND m.id = e.memory_id
+WHERE m.layer = 'graph' AND m.superseded_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM athena.relations r
+    WHERE r.project_id = %(project)s AND r.memory_id = m.id AND r.ended_at IS NULL
+        AND r.id NOT IN (SELECT id FROM ended))
+ORDER BY m.id
+"""
+_ORPHANS = """
+DELETE FROM athena.entities e
+WHERE e.project_id = %(project)s AND NOT EXISTS (
+        SELECT 1 FROM athena.relations r WHERE r.project_id = e.project_id AND r.subject_id = e.id)
+    AND NOT EXISTS (SELECT 1 FROM athena.relations r WHERE r.project_id = e.project_id AND r.object_id = e.id)
+"""
+# entities_project_id_name_key_key finds the entities; relations_by_subject and relations_by_object the edges.
+# A name of more words is told apart better than a short one; an edge between two named entities answers best.
+_EDGES = """
+WITH named AS MATERIALIZED (
+    SELECT project_id, id, cardinality(string_to_array(name_key, ' ')) AS words
+    FROM athena.entities WHERE project_id = ANY (%(projects)s) AND name_key = ANY (%(keys)s)
+    ORDER BY words DESC LIMIT %(limit)s
+), edges AS (
+    SELECT r.project_id, r.memory_id, r.id FROM named n
+    JOIN athena.relations r ON r.project_id = n.project_id AND r.subject_id = n.id AND r.ended_at IS NULL
+    UNION ALL
+    SELECT r.project_id, r.memory_id, r.id FROM named n
+    JOIN athena.relations r ON r.project_id = n.project_id AND r.object_id = n.id AND r.ended_at IS NULL
+), linked AS (
+    SELECT project_id, memory_id, max(ends) AS ends
+    FROM (SELECT project_id, memory_id, id, count(*) AS ends FROM edges GROUP BY project_id, memory_id, id) AS e
+    GROUP BY project_id, memory_id ORDER BY ends DESC, memory_id DESC LIMIT %(limit)s
+)
+SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
+    least(1.0, l.ends / 2.0)::float8 AS linked
+FROM linked l
+JOIN athena.memories m ON m.project_id = l.project_id AND m.id = l.memory_id
+WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
+    AND (%(since)s::timestamptz IS NULL OR m.at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
+    AND m.tags @> %(tags)s::text[]
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """What stating relations changed: the graph memories that are replaced as a whole."""
+
+    supersedes: tuple[int, ...] = ()
+
+
+def parse(raw: Mapping[str, Any]) -> GraphDetails:
+    """The graph layer has no details; its edges are the argument `relations`."""
+    return GraphDetails()
+
+
+async def keep(session: Session, rows: Sequence[Kept[GraphDetails]]) -> None:
+    """Nothing besides the memory itself; see `relate`."""
+
+
+async def relate(session: Session, project_id: int, memory_id: int, relations: Sequence[Relation]) -> Related:
+    """Store the edges a memory states, and end the single-valued ones that they replace."""
+    names = {name_key(name): name for edge in relations for name in (edge.subject, edge.object)}
+    keys = sorted(names)
+    await session.execute(_ENTITIES, {"project": project_id, "names": [names[key] for key in keys], "keys": keys})
+    await session.execute(
+        _RELATE,
+        {
+            "project": project_id,
+            "memory": memory_id,
+            "subjects": [name_key(edge.subject) for edge in relations],
+            "relations": [edge.relation for edge in relations],
+            "relation_keys": [relation_key(edge.relation) for edge in relations],
+            "objects": [name_key(edge.object) for edge in relations],
+        },
+    )
+    single = sorted({key for edge in relations if is_single_valued(key := relation_key(edge.relation))})
+    if not single:
+        return Related()
+    ended = await session.fetch(_END, {"project": project_id, "memory": memory_id, "single": single})
+    return Related(supersedes=tuple(row[0] for row in ended))
+
+
+async def drop_orphans(session: Session, project_id: int) -> None:
+    """Remove the entities that no relation names any more."""
+    await session.execute(_ORPHANS, {"project": project_id})
+
+
+async def search(session: Session, query: Search) -> list[Candidate]:
+    """Graph memories that fit the query, and whatever memory states a relation of an entity that it names (one hop)."""
+    found = {(row.project_id, row.id): row for row in await find_candidates(session, query, Layer.GRAPH)}
+    edges = await session.fetch(
+        _EDGES,
+        {
+            "projects": query.project_ids,
+            "keys": keys_in(query.text),
+            "limit": MAX_EDGES,
+            "layers": [layer.value for layer in query.allowed],
+            "since": query.filters.since,
+            "until": query.filters.until,
+            "tags": list(query.filters.tags),
+        },
+        rows=class_row(Candidate),
+    )
+    for edge in edges:
+        known = found.get((edge.project_id, edge.id))
+        found[edge.project_id, edge.id] = dataclasses.replace(known, linked=edge.linked) if known else edge
+    return list(found.values())

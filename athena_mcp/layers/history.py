@@ -1,0 +1,121 @@
+"""What happens to a memory after it was stored: found again, replaced, reported on, forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from athena_mcp.db.session import Session
+from athena_mcp.layers import graph
+from athena_mcp.model import Layer
+
+EVENT_REPEAT_S = 60
+"""An event without a time of its own that is told again within this many seconds is the same event."""
+
+
+class Twin(NamedTuple):
+    """A live memory that is the same as one about to be stored."""
+
+    id: int
+    layer: str
+    content_hash: bytes
+
+
+class Target(NamedTuple):
+    """A memory that another one names (`replaces`, `about`)."""
+
+    project_id: int
+    id: int
+    layer: Layer
+    superseded_by: int | None
+    superseded: bool
+
+
+_BY_KEY = """
+SELECT id, layer::text, content_hash FROM athena.memories WHERE project_id = %(project)s AND key = %(key)s
+"""
+# memories_unique_content, memories_unique_event and memories_event_repeats serve its three branches.
+_BY_CONTENT = """
+SELECT id, layer::text, content_hash FROM athena.memories
+WHERE project_id = %(project)s AND layer = %(layer)s::athena.layer AND content_hash = %(hash)s AND superseded_at IS NULL
+    AND (layer <> 'episodic'
+        OR (%(occurred_at)s::timestamptz IS NOT NULL AND occurred_at = %(occurred_at)s)
+        OR (%(occurred_at)s::timestamptz IS NULL AND occurred_at IS NULL
+            AND created_at BETWEEN %(created_at)s::timestamptz - make_interval(secs => %(repeat_s)s)
+            AND %(created_at)s::timestamptz + make_interval(secs => %(repeat_s)s)))
+ORDER BY id LIMIT 1
+"""
+_TARGET = """
+SELECT project_id, id, layer::text, superseded_by, superseded_at IS NOT NULL
+FROM athena.memories WHERE id = %(id)s AND project_id = ANY (%(projects)s)
+"""
+_SUPERSEDE = """
+UPDATE athena.memories SET superseded_by = %(by)s, superseded_at = now(), updated_at = now()
+WHERE id = ANY (%(ids)s) AND project_id = ANY (%(projects)s) AND superseded_at IS NULL
+"""
+_TOUCH = "UPDATE athena.memories SET updated_at = now() WHERE project_id = %(project)s AND id = %(id)s"
+_COUNT_RELATIONS = "SELECT count(*) FROM athena.relations WHERE project_id = %(project)s AND memory_id = %(id)s"
+_UNLINK = """
+UPDATE athena.memories
+SET superseded_by = nullif(superseded_by, %(id)s), about_id = nullif(about_id, %(id)s), updated_at = now()
+WHERE superseded_by = %(id)s OR about_id = %(id)s
+"""
+_FORGET = "DELETE FROM athena.memories WHERE project_id = %(project)s AND id = %(id)s"
+
+
+async def find_by_key(session: Session, project_id: int, key: str) -> Twin | None:
+    """The memory stored under a key, replaced or not."""
+    row = await session.fetch_one(_BY_KEY, {"project": project_id, "key": key})
+    return Twin(*row) if row else None
+
+
+async def find_twin(
+    session: Session,
+    project_id: int,
+    layer: Layer,
+    content_hash: bytes,
+    *,
+    occurred_at: datetime | None,
+    created_at: datetime,
+) -> Twin | None:
+    """The live memory with the same text in the same layer; of an event also at the same time."""
+    row = await session.fetch_one(
+        _BY_CONTENT,
+        {
+            "project": project_id,
+            "layer": layer.value,
+            "hash": content_hash,
+            "occurred_at": occurred_at,
+            "created_at": created_at,
+            "repeat_s": EVENT_REPEAT_S,
+        },
+    )
+    return Twin(*row) if row else None
+
+
+async def find_target(session: Session, project_ids: Sequence[int], memory_id: int) -> Target | None:
+    """A memory in scope, replaced or not."""
+    row = await session.fetch_one(_TARGET, {"id": memory_id, "projects": list(project_ids)})
+    return Target(row[0], row[1], Layer(row[2]), row[3], row[4]) if row else None
+
+
+async def supersede(session: Session, project_ids: Sequence[int], ids: Sequence[int], by: int) -> None:
+    """Take memories out of recall in favour of another; they stay in history."""
+    await session.execute(_SUPERSEDE, {"ids": list(ids), "projects": list(project_ids), "by": by})
+
+
+async def touch(session: Session, project_id: int, memory_id: int) -> None:
+    """Say that a memory's details changed, so that every process notices."""
+    await session.execute(_TOUCH, {"project": project_id, "id": memory_id})
+
+
+async def forget(session: Session, target: Target) -> int:
+    """Delete a memory for good and return how many relations went with it. What it had replaced stays replaced."""
+    row = await session.fetch_one(_COUNT_RELATIONS, {"project": target.project_id, "id": target.id})
+    await session.execute(_UNLINK, {"id": target.id})
+    await session.execute(_FORGET, {"project": target.project_id, "id": target.id})
+    removed = int(row[0]) if row else 0
+    if removed:
+        await graph.drop_orphans(session, target.project_id)
+    return removed

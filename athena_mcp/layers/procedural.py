@@ -1,0 +1,72 @@
+"""The procedural layer: how a thing is done, when that applies, and how often it worked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from athena_mcp.db.session import Session
+from athena_mcp.layers.kept import Kept
+from athena_mcp.model import MAX_ITEM_CHARS, Layer, Outcome, ProceduralDetails
+from athena_mcp.search.candidates import Candidate, Search, find_candidates
+from athena_mcp.validation import check_text, check_texts
+
+FIELDS = ("steps", "applies_when")
+
+_KEEP = """
+INSERT INTO athena.procedural_details (project_id, memory_id, steps, applies_when, successes, failures)
+VALUES (%(project)s, %(memory)s, %(steps)s, %(applies_when)s, %(successes)s, %(failures)s)
+"""
+_COUNT = """
+UPDATE athena.procedural_details
+SET successes = successes + %(succeeded)s, failures = failures + %(failed)s
+WHERE project_id = %(project)s AND memory_id = %(memory)s
+RETURNING successes, failures
+"""
+
+
+def parse(raw: Mapping[str, Any]) -> ProceduralDetails:
+    """Typed details from a caller's; the keys have been checked. Raises InvalidArgument."""
+    applies_when = raw.get("applies_when")
+    return ProceduralDetails(
+        steps=check_texts("details.steps", raw.get("steps", ())),
+        applies_when=None if applies_when is None else check_text("details.applies_when", applies_when, MAX_ITEM_CHARS),
+    )
+
+
+async def keep(session: Session, rows: Sequence[Kept[ProceduralDetails]]) -> None:
+    """Store the details of new procedures."""
+    await session.execute_many(
+        _KEEP,
+        [
+            {
+                "project": row.project_id,
+                "memory": row.memory_id,
+                "steps": list(row.details.steps),
+                "applies_when": row.details.applies_when,
+                "successes": row.details.successes,
+                "failures": row.details.failures,
+            }
+            for row in rows
+        ],
+    )
+
+
+async def count_run(session: Session, project_id: int, memory_id: int, outcome: Outcome) -> dict[str, int]:
+    """Count one reported run of a procedure and return both counts; only success and failure count."""
+    counts = await session.fetch_one(
+        _COUNT,
+        {
+            "project": project_id,
+            "memory": memory_id,
+            "succeeded": int(outcome is Outcome.SUCCESS),
+            "failed": int(outcome is Outcome.FAILURE),
+        },
+    )
+    successes, failures = counts or (0, 0)
+    return {"successes": successes, "failures": failures}
+
+
+async def search(session: Session, query: Search) -> list[Candidate]:
+    """The procedures that fit the query, by relevance."""
+    return await find_candidates(session, query, Layer.PROCEDURAL)

@@ -1,0 +1,53 @@
+"""Projects: the scopes that memories belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from athena_mcp.db.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectCount:
+    """A project and how many live memories it holds."""
+
+    name: str
+    memories: int
+
+
+# The insert does nothing, and returns nothing, when the project is there; the second half finds it then.
+_ENSURE = """
+WITH made AS (
+    INSERT INTO athena.projects (name)
+    SELECT n FROM unnest(%(names)s::text[]) AS n
+    WHERE NOT EXISTS (SELECT 1 FROM athena.projects p WHERE p.name = n)
+    ON CONFLICT (name) DO NOTHING RETURNING name, id
+)
+SELECT name, id FROM made UNION ALL SELECT name, id FROM athena.projects WHERE name = ANY (%(names)s)
+"""
+_LOCK = "SELECT athena.lock_projects(%(projects)s)"
+_COUNTS = """
+SELECT p.name, coalesce(sum(t.memories), 0)::bigint
+FROM athena.projects p LEFT JOIN athena.layer_totals t ON t.project_id = p.id
+GROUP BY p.name HAVING coalesce(sum(t.memories), 0) > 0 ORDER BY p.name
+"""
+
+
+async def ensure_projects(session: Session, names: Sequence[str]) -> dict[str, int]:
+    """The ids of projects, made where they are missing. Not inside a transaction: another may be making the same."""
+    wanted = sorted(set(names))
+    found: dict[str, int] = dict(await session.fetch(_ENSURE, {"names": wanted}))
+    while len(found) < len(wanted):  # another process made one between the two halves of the statement
+        found = dict(await session.fetch(_ENSURE, {"names": wanted}))
+    return found
+
+
+async def lock_projects(session: Session, project_ids: Sequence[int]) -> None:
+    """Take the write locks of these projects until the transaction ends."""
+    await session.execute(_LOCK, {"projects": list(project_ids)})
+
+
+async def count_projects(session: Session) -> list[ProjectCount]:
+    """Every project that holds something, by name."""
+    return [ProjectCount(*row) for row in await session.fetch(_COUNTS)]

@@ -1,0 +1,104 @@
+"""The prospective layer: what is to be done, and what makes it due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from athena_mcp.db.session import Session
+from athena_mcp.errors import InvalidArgument
+from athena_mcp.layers.kept import Kept
+from athena_mcp.model import (
+    MAX_ITEM_CHARS,
+    Layer,
+    Priority,
+    ProspectiveDetails,
+    TaskStatus,
+    Trigger,
+    TriggerKind,
+    isoformat,
+)
+from athena_mcp.search.candidates import Candidate, Search, find_candidates
+from athena_mcp.validation import check_choice, check_list, check_mapping, check_text, check_time
+
+FIELDS = ("status", "priority", "due_at", "triggers")
+
+_KEEP = """
+INSERT INTO athena.prospective_details (project_id, memory_id, status, priority, due_at)
+VALUES (%(project)s, %(memory)s, %(status)s::athena.task_status, %(priority)s::athena.priority, %(due_at)s)
+"""
+_KEEP_TRIGGER = """
+INSERT INTO athena.prospective_triggers (project_id, memory_id, position, kind, value, fires_at)
+VALUES (%(project)s, %(memory)s, %(position)s, %(kind)s::athena.trigger_kind, %(value)s, %(fires_at)s)
+"""
+_SET_STATUS = """
+UPDATE athena.prospective_details SET status = %(status)s::athena.task_status
+WHERE project_id = %(project)s AND memory_id = %(memory)s
+"""
+
+
+def parse(raw: Mapping[str, Any]) -> ProspectiveDetails:
+    """Typed details from a caller's; the keys have been checked. Raises InvalidArgument."""
+    return ProspectiveDetails(
+        status=check_choice("details.status", raw.get("status", TaskStatus.PENDING), TaskStatus),
+        priority=check_choice("details.priority", raw.get("priority", Priority.MEDIUM), Priority),
+        due_at=check_time("details.due_at", raw["due_at"]) if "due_at" in raw else None,
+        triggers=tuple(
+            parse_trigger(f"details.triggers[{i}]", entry)
+            for i, entry in enumerate(check_list("details.triggers", raw.get("triggers", ())))
+        ),
+    )
+
+
+def parse_trigger(argument: str, raw: object) -> Trigger:
+    """One trigger; the value of a time trigger is normalised to UTC. Raises InvalidArgument."""
+    fields = check_mapping(argument, raw, ("on", "value"))
+    for field in ("on", "value"):
+        if field not in fields:
+            raise InvalidArgument(f"{argument}.{field}", "is missing")
+    kind = check_choice(f"{argument}.on", fields["on"], TriggerKind)
+    if kind is TriggerKind.TIME:
+        return Trigger(kind, isoformat(check_time(f"{argument}.value", fields["value"])))
+    return Trigger(kind, check_text(f"{argument}.value", fields["value"], MAX_ITEM_CHARS).strip())
+
+
+async def keep(session: Session, rows: Sequence[Kept[ProspectiveDetails]]) -> None:
+    """Store the details of new tasks."""
+    await session.execute_many(
+        _KEEP,
+        [
+            {
+                "project": row.project_id,
+                "memory": row.memory_id,
+                "status": row.details.status.value,
+                "priority": row.details.priority.value,
+                "due_at": row.details.due_at,
+            }
+            for row in rows
+        ],
+    )
+    await session.execute_many(
+        _KEEP_TRIGGER,
+        [
+            {
+                "project": row.project_id,
+                "memory": row.memory_id,
+                "position": position,
+                "kind": trigger.on.value,
+                "value": trigger.value,
+                "fires_at": trigger.value if trigger.on is TriggerKind.TIME else None,
+            }
+            for row in rows
+            for position, trigger in enumerate(row.details.triggers)
+        ],
+    )
+
+
+async def set_status(session: Session, project_id: int, memory_id: int, status: TaskStatus) -> None:
+    """Move a task to another status."""
+    await session.execute(_SET_STATUS, {"project": project_id, "memory": memory_id, "status": status.value})
+
+
+async def search(session: Session, query: Search) -> list[Candidate]:
+    """The tasks that fit the query, by relevance; what is due stands beside them (athena_mcp/layers/due.py)."""
+    return await find_candidates(session, query, Layer.PROSPECTIVE)

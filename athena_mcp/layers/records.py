@@ -1,0 +1,247 @@
+"""Memories as rows: written all at once, read whole whatever their layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from psycopg.rows import namedtuple_row
+
+from athena_mcp.db.session import Session, Statement
+from athena_mcp.layers.kept import Kept
+from athena_mcp.layers.registry import layer_rooms
+from athena_mcp.model import (
+    Details,
+    EpisodicDetails,
+    EpisodicKind,
+    GraphDetails,
+    Layer,
+    Memory,
+    Outcome,
+    Priority,
+    ProceduralDetails,
+    ProspectiveDetails,
+    Relation,
+    SemanticDetails,
+    SemanticKind,
+    TaskStatus,
+    Trigger,
+    TriggerKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NewMemory:
+    """A memory on its way in: validated, redacted, its project and layer known."""
+
+    project_id: int
+    layer: Layer
+    content: str
+    content_hash: bytes
+    session_id: str
+    details: Details
+    also: str = ""
+    """What else it is found by."""
+    occurred_at: datetime | None = None
+    created_at: datetime | None = None
+    tags: tuple[str, ...] = ()
+    importance: float = 0.5
+    key: str | None = None
+    about: int | None = None
+    superseded_by: int | None = None
+    superseded_at: datetime | None = None
+    id: int | None = None
+    """Given only when an import keeps its ids; else the database chooses."""
+
+
+class Stored(NamedTuple):
+    """The key and the time of a memory that was just inserted."""
+
+    id: int
+    created_at: datetime
+
+
+_INSERT = """
+WITH given AS MATERIALIZED (
+    SELECT coalesce(g.id, nextval(pg_get_serial_sequence('athena.memories', 'id'))) AS new_id,
+        coalesce(g.created_at, now()) AS made_at, g.*
+    FROM unnest(%(projects)s::integer[], %(ids)s::bigint[], %(layers)s::athena.layer[], %(contents)s::text[],
+        %(hashes)s::bytea[], %(occurred_ats)s::timestamptz[], %(created_ats)s::timestamptz[], %(sessions)s::text[],
+        %(tags)s::text[], %(importances)s::float8[], %(keys)s::text[], %(abouts)s::bigint[],
+        %(superseded_bys)s::bigint[], %(superseded_ats)s::timestamptz[], %(alsos)s::text[])
+    WITH ORDINALITY AS g (project_id, id, layer, content, content_hash, occurred_at, created_at, session_id,
+        tags, importance, key, about_id, superseded_by, superseded_at, also, position)
+), inserted AS (
+    INSERT INTO athena.memories (project_id, id, layer, content, content_hash, occurred_at, created_at, session_id,
+        tags, importance, key, about_id, superseded_by, superseded_at, also)
+    SELECT project_id, new_id, layer, content, content_hash, occurred_at, made_at, session_id,
+        tags::text[], importance, key, about_id, superseded_by, superseded_at, also
+    FROM given
+)
+SELECT new_id, made_at FROM given ORDER BY position
+"""
+
+
+async def insert_memories(session: Session, rows: Sequence[NewMemory]) -> list[Stored]:
+    """Insert memories with their details, in order; in a transaction that holds their projects' locks."""
+    inserted = await session.fetch(
+        _INSERT,
+        {
+            "projects": [row.project_id for row in rows],
+            "ids": [row.id for row in rows],
+            "layers": [row.layer.value for row in rows],
+            "contents": [row.content for row in rows],
+            "hashes": [row.content_hash for row in rows],
+            "occurred_ats": [row.occurred_at for row in rows],
+            "created_ats": [row.created_at for row in rows],
+            "sessions": [row.session_id for row in rows],
+            # An array of arrays must be rectangular; a list of array literals need not be.
+            "tags": [array_literal(row.tags) for row in rows],
+            "importances": [row.importance for row in rows],
+            "keys": [row.key for row in rows],
+            "abouts": [row.about for row in rows],
+            "superseded_bys": [row.superseded_by for row in rows],
+            "alsos": [row.also for row in rows],
+            "superseded_ats": [row.superseded_at for row in rows],
+        },
+    )
+    stored = [Stored(*row) for row in inserted]
+    rooms = layer_rooms()
+    for layer in Layer:
+        kept = [
+            Kept(row.project_id, made.id, row.details)
+            for row, made in zip(rows, stored, strict=True)
+            if row.layer is layer
+        ]
+        if kept:
+            await rooms[layer].keep(session, kept)
+    return stored
+
+
+def array_literal(texts: Sequence[str]) -> str:
+    """A text array in PostgreSQL's own notation."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
+
+
+_COLUMNS = """
+SELECT m.id, p.name AS project, m.layer::text AS layer, m.content, m.created_at, m.occurred_at, m.session_id, m.tags,
+    m.importance, m.key, m.about_id, m.superseded_by, m.superseded_at,
+    e.kind::text AS episodic_kind, e.outcome::text AS outcome, e.files,
+    s.kind::text AS semantic_kind, s.confidence, s.source,
+    d.steps, d.applies_when, d.successes, d.failures,
+    t.status::text AS status, t.priority::text AS priority, t.due_at,
+    CASE WHEN t.memory_id IS NOT NULL THEN (
+        SELECT array_agg(ARRAY[g.kind::text, g.value] ORDER BY g.position)
+        FROM athena.prospective_triggers g WHERE g.project_id = m.project_id AND g.memory_id = m.id) END AS triggers,
+    (SELECT array_agg(ARRAY[a.name, r.relation, b.name] ORDER BY r.id)
+        FROM athena.relations r
+        JOIN athena.entities a ON a.project_id = r.project_id AND a.id = r.subject_id
+        JOIN athena.entities b ON b.project_id = r.project_id AND b.id = r.object_id
+        WHERE r.project_id = m.project_id AND r.memory_id = m.id AND (%(ended)s OR r.ended_at IS NULL)) AS relations
+FROM athena.memories m
+JOIN athena.projects p ON p.id = m.project_id
+LEFT JOIN athena.episodic_details e ON e.project_id = m.project_id AND e.memory_id = m.id
+LEFT JOIN athena.semantic_details s ON s.project_id = m.project_id AND s.memory_id = m.id
+LEFT JOIN athena.procedural_details d ON d.project_id = m.project_id AND d.memory_id = m.id
+LEFT JOIN athena.prospective_details t ON t.project_id = m.project_id AND t.memory_id = m.id
+"""
+_BY_IDS = _COLUMNS + "WHERE m.project_id = ANY (%(projects)s) AND m.id = ANY (%(ids)s)"
+_NEWEST = (
+    _COLUMNS
+    + """
+WHERE (%(projects)s::integer[] IS NULL OR m.project_id = ANY (%(projects)s)) AND m.id < %(before)s
+    AND (%(layer)s::athena.layer IS NULL OR m.layer = %(layer)s)
+    AND (%(superseded)s OR m.superseded_at IS NULL)
+ORDER BY m.id DESC LIMIT %(limit)s
+"""
+)
+_FROM_OLDEST = (
+    _COLUMNS
+    + """
+WHERE (%(projects)s::integer[] IS NULL OR m.project_id = ANY (%(projects)s)) AND m.id > %(after)s
+ORDER BY m.id LIMIT %(limit)s
+"""
+)
+
+
+async def read_memories(session: Session, project_ids: Sequence[int], ids: Sequence[int]) -> dict[int, Memory]:
+    """The memories with these ids in these projects, by id, with the relations that still hold; unknown ones are absent."""
+    return await _read(session, _BY_IDS, {"projects": list(project_ids), "ids": list(ids), "ended": False})
+
+
+async def read_newest(
+    session: Session,
+    project_ids: Sequence[int] | None,
+    *,
+    layer: Layer | None,
+    limit: int,
+    before_id: int,
+    superseded: bool,
+) -> list[Memory]:
+    """A page of memories, newest first; no project ids means every project."""
+    values = {
+        "projects": None if project_ids is None else list(project_ids),
+        "before": before_id,
+        "layer": layer and layer.value,
+        "superseded": superseded,
+        "ended": False,
+        "limit": limit,
+    }
+    return list((await _read(session, _NEWEST, values)).values())
+
+
+async def read_from_oldest(
+    session: Session, project_ids: Sequence[int] | None, *, after_id: int, limit: int
+) -> list[Memory]:
+    """A page of memories in the order of their ids, history included."""
+    values = {
+        "projects": None if project_ids is None else list(project_ids),
+        "after": after_id,
+        "limit": limit,
+        "ended": True,
+    }
+    return list((await _read(session, _FROM_OLDEST, values)).values())
+
+
+async def _read(session: Session, statement: Statement, values: dict[str, Any]) -> dict[int, Memory]:
+    rows: list[Any] = list(await session.fetch(statement, values, rows=namedtuple_row))
+    return {row.id: _memory(row) for row in rows}
+
+
+def _memory(row: Any) -> Memory:
+    return Memory(
+        id=row.id,
+        project=row.project,
+        layer=Layer(row.layer),
+        content=row.content,
+        created_at=row.created_at,
+        occurred_at=row.occurred_at,
+        session_id=row.session_id,
+        tags=tuple(row.tags),
+        importance=row.importance,
+        details=_details(row),
+        relations=tuple(Relation(*edge) for edge in row.relations or ()),
+        key=row.key,
+        about=row.about_id,
+        superseded_by=row.superseded_by,
+        superseded_at=row.superseded_at,
+    )
+
+
+def _details(row: Any) -> Details:
+    match Layer(row.layer):
+        case Layer.EPISODIC:
+            outcome = Outcome(row.outcome) if row.outcome else None
+            return EpisodicDetails(EpisodicKind(row.episodic_kind), outcome, tuple(row.files))
+        case Layer.SEMANTIC:
+            return SemanticDetails(SemanticKind(row.semantic_kind), row.confidence, row.source)
+        case Layer.PROCEDURAL:
+            return ProceduralDetails(tuple(row.steps), row.applies_when, row.successes, row.failures)
+        case Layer.PROSPECTIVE:
+            triggers = tuple(Trigger(TriggerKind(kind), value) for kind, value in row.triggers or ())
+            return ProspectiveDetails(TaskStatus(row.status), Priority(row.priority), row.due_at, triggers)
+        case Layer.GRAPH:
+            return GraphDetails()

@@ -1,0 +1,296 @@
+"""The one door to the memory: recall, remember, forget, stats, and the bulk operations of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import anyio
+
+from athena_mcp.db.pool import Database
+from athena_mcp.errors import DeadlineExceeded, InvalidArgument
+from athena_mcp.layers.history import find_target, forget
+from athena_mcp.layers.projects import ProjectCount, count_projects, lock_projects
+from athena_mcp.layers.records import read_from_oldest, read_memories, read_newest
+from athena_mcp.layers.totals import count_store, publish_snapshot, read_servers
+from athena_mcp.model import GLOBAL_PROJECT, Forgotten, Layer, Memory, RecallResult, Receipt
+from athena_mcp.recall.cascade import EMPTY, Cascade
+from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
+from athena_mcp.recall.request import RecallRequest
+from athena_mcp.recall.request import check_request as check_recall
+from athena_mcp.remember.load import BulkLoader, LoadReport, MemoryRecord
+from athena_mcp.remember.pipeline import RememberPipeline
+from athena_mcp.remember.request import check_request as check_remember
+from athena_mcp.search.candidates import Candidate
+from athena_mcp.search.scope import read_scope
+from athena_mcp.telemetry import SECTIONS, ForgetSample, RecallSample, RememberSample, Statistics
+from athena_mcp.validation import check_choice, check_id, check_integer, check_name, nearest
+
+WRITE_S = 30.0
+"""The limit of one write, the wait for another writer of the project included."""
+LOAD_S = 300.0
+"""The limit of one batch of a bulk load."""
+EXPORT_PAGE = 500
+MAX_LIST = 1_000
+T = TypeVar("T")
+
+
+class MemoryManager:
+    """Every operation on the memory, checked, counted and bounded in time.
+
+    All raise InvalidArgument for input that cannot be accepted, and DatabaseUnavailable, DeadlineExceeded or
+    StorageError when the database fails. `project` is the project of calls that name none, `session_id` the session.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        pipeline: RememberPipeline,
+        loader: BulkLoader,
+        cascade: Cascade,
+        executor: ParallelTier1Executor[Candidate],
+        statistics: Statistics,
+        project: str,
+        session_id: str,
+    ) -> None:
+        self.parallel_tier1_executor = executor
+        self._database = database
+        self._pipeline = pipeline
+        self._loader = loader
+        self._cascade = cascade
+        self._statistics = statistics
+        self._project = project
+        self._session_id = session_id
+
+    async def remember(
+        self,
+        content: str,
+        *,
+        layer: str | None = None,
+        tags: Sequence[str] = (),
+        importance: float = 0.5,
+        occurred_at: str | datetime | None = None,
+        session_id: str | None = None,
+        project: str | None = None,
+        details: Mapping[str, Any] | None = None,
+        relations: Sequence[Mapping[str, str]] = (),
+        replaces: int | None = None,
+        about: int | None = None,
+        key: str | None = None,
+    ) -> Receipt:
+        """Store one memory; the receipt is given after the commit. See docs/tools.md for the arguments."""
+        started = self._statistics.clock()
+        try:
+            request = check_remember(
+                content,
+                project=self._project if project is None else project,
+                layer=layer,
+                tags=tags,
+                importance=importance,
+                occurred_at=occurred_at,
+                session_id=session_id,
+                details=details,
+                relations=relations,
+                replaces=replaces,
+                about=about,
+                key=key,
+            )
+            receipt = await within(WRITE_S, lambda: self._pipeline.remember(request, session_id=self._session_id))
+        except Exception:  # counted and raised again: a border of the statistics, not of errors
+            self._statistics.record_remember(RememberSample(self._statistics.elapsed_ms(started), error=True))
+            raise
+        self._statistics.record_remember(
+            RememberSample(
+                self._statistics.elapsed_ms(started),
+                layer=receipt.layer,
+                duplicate=receipt.status == "duplicate",
+                redacted=sum(receipt.redactions.values()),
+                superseded=len(receipt.supersedes),
+            )
+        )
+        return receipt
+
+    async def recall(
+        self,
+        query: str,
+        context: Mapping[str, Any] | None = None,
+        k: int = 5,
+        cascade_depth: int | None = None,
+        include_scores: bool = True,
+        explain_reasoning: bool = False,
+        use_cache: bool = True,
+        auto_select_depth: bool = True,
+        use_parallel: bool = True,
+        *,
+        layers: Sequence[str] | None = None,
+        project: str | None = None,
+        since: str | datetime | None = None,
+        until: str | datetime | None = None,
+        tags: Sequence[str] = (),
+    ) -> RecallResult:
+        """Find what is relevant to a query. Raises RecallFailed when every layer asked failed."""
+        started = self._statistics.clock()
+        try:
+            request = check_recall(
+                query,
+                project=self._project if project is None else project,
+                context=context,
+                k=k,
+                cascade_depth=cascade_depth,
+                include_scores=include_scores,
+                explain_reasoning=explain_reasoning,
+                use_cache=use_cache,
+                auto_select_depth=auto_select_depth,
+                use_parallel=use_parallel,
+                layers=layers,
+                since=since,
+                until=until,
+                tags=tags,
+            )
+            result = await self._cascade.recall(request)
+        except Exception:  # counted and raised again: a border of the statistics, not of errors
+            self._statistics.record_recall(RecallSample(self._statistics.elapsed_ms(started), error=True))
+            raise
+        self._statistics.record_recall(self._sample(request, result, started))
+        return result
+
+    def _sample(self, request: RecallRequest, result: RecallResult, started: float) -> RecallSample:
+        outcomes = list(result.layers.values())
+        not_asked = [row for row in outcomes if row.status == "skipped" and row.reason != EMPTY]
+        return RecallSample(
+            self._statistics.elapsed_ms(started),
+            depth=result.cascade_depth,
+            degraded=bool(result.degraded),
+            cache_hit=result.cache_hit,
+            nothing_relevant=result.nothing_relevant,
+            layer_queries=0 if result.cache_hit else sum(row.status != "skipped" for row in outcomes),
+            layer_queries_saved=0 if result.cache_hit or request.layers else len(not_asked),
+        )
+
+    async def forget(self, id: int, *, project: str | None = None) -> Forgotten:
+        """Delete one memory for good, from every table and index."""
+        started = self._statistics.clock()
+        try:
+            forgotten = await within(WRITE_S, lambda: self._forget(check_id("id", id), self._scope(project)))
+        except Exception:  # counted and raised again: a border of the statistics, not of errors
+            self._statistics.record_forget(ForgetSample(self._statistics.elapsed_ms(started), error=True))
+            raise
+        self._statistics.record_forget(
+            ForgetSample(self._statistics.elapsed_ms(started), len(forgotten.ids), forgotten.relations_removed)
+        )
+        return forgotten
+
+    async def _forget(self, memory_id: int, names: tuple[str, ...]) -> Forgotten:
+        async with self._database.session() as session:
+            scope = await read_scope(session, names)
+            async with session.transaction():
+                target = await find_target(session, scope.ids, memory_id)
+                if target is None:
+                    raise _unknown("id", memory_id, names)
+                await lock_projects(session, [target.project_id])
+                # Gone while we waited for the lock: somebody else forgot it.
+                if await find_target(session, scope.ids, memory_id) is None:
+                    raise _unknown("id", memory_id, names)
+                return Forgotten((memory_id,), await forget(session, target))
+
+    async def get(self, id: int, *, project: str | None = None) -> Memory:
+        """One memory in scope, whole; replaced ones too."""
+        memory_id, names = check_id("id", id), self._scope(project)
+        async with self._database.session() as session:
+            scope = await read_scope(session, names)
+            found = await read_memories(session, scope.ids, [memory_id])
+        if memory_id not in found:
+            raise _unknown("id", memory_id, names)
+        return found[memory_id]
+
+    async def stats(self, section: str | None = None) -> dict[str, Any]:
+        """What this process counted, what the store holds and which other servers there are; or one section of it."""
+        if section is not None and section not in STATS_SECTIONS:
+            known = ", ".join(STATS_SECTIONS)
+            raise InvalidArgument("section", f"unknown; use one of {known}{nearest(section, STATS_SECTIONS)}")
+        snapshot = {} if section == "servers" else self._statistics.snapshot(section)
+        if section in (None, "store"):
+            async with self._database.session() as session:
+                snapshot["store"] = await count_store(session)
+        if section in (None, "servers"):
+            async with self._database.session() as session:
+                snapshot["servers"] = await read_servers(session, self._session_id)
+        return snapshot
+
+    async def publish(self) -> None:
+        """Leave this process's statistics in the database for the others."""
+        async with self._database.session() as session:
+            await publish_snapshot(session, self._session_id, self._statistics.snapshot())
+
+    async def list_memories(
+        self,
+        *,
+        project: str | None = None,
+        layer: str | None = None,
+        limit: int = 50,
+        before_id: int | None = None,
+        include_superseded: bool = False,
+    ) -> list[Memory]:
+        """A page of the project's own memories, newest first; `before_id` continues one."""
+        limit = check_integer("limit", limit, 1, MAX_LIST)
+        before = 2**63 - 1 if before_id is None else check_id("before_id", before_id)
+        only = None if layer is None else check_choice("layer", layer, Layer)
+        name = self._project if project is None else check_name("project", project)
+        async with self._database.session() as session:
+            scope = await read_scope(session, [name])
+            return await read_newest(
+                session, scope.ids, layer=only, limit=limit, before_id=before, superseded=include_superseded
+            )
+
+    async def projects(self) -> list[ProjectCount]:
+        """Every project that holds memories."""
+        async with self._database.session() as session:
+            return await count_projects(session)
+
+    async def export(self, *, project: str | None = None) -> AsyncIterator[Memory]:
+        """Every memory of a project, or of all, in the order of ids, history included."""
+        after_id = 0
+        while True:
+            async with self._database.session() as session:
+                ids = None if project is None else (await read_scope(session, [check_name("project", project)])).ids
+                page = await read_from_oldest(session, ids, after_id=after_id, limit=EXPORT_PAGE)
+            for memory in page:
+                yield memory
+            if len(page) < EXPORT_PAGE:
+                return
+            after_id = page[-1].id
+
+    async def load(
+        self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
+    ) -> LoadReport:
+        """Store a batch of records in one transaction; see `BulkLoader.load`."""
+        report = await within(
+            LOAD_S,
+            lambda: self._loader.load(
+                records, session_id=self._session_id, keep_ids=keep_ids, known_ids=known_ids or {}
+            ),
+        )
+        self._statistics.touch()
+        return report
+
+    def _scope(self, project: str | None) -> tuple[str, ...]:
+        name = self._project if project is None else check_name("project", project)
+        return tuple(dict.fromkeys((name, GLOBAL_PROJECT)))
+
+
+STATS_SECTIONS = (*SECTIONS, "servers")
+
+
+async def within(limit_s: float, work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work` under a deadline that its statements hand to PostgreSQL. Raises DeadlineExceeded."""
+    try:
+        with anyio.fail_after(limit_s):
+            return await work()
+    except TimeoutError as error:
+        raise DeadlineExceeded("The database did not answer before the deadline.") from error
+
+
+def _unknown(argument: str, memory_id: int, names: tuple[str, ...]) -> InvalidArgument:
+    return InvalidArgument(argument, f"{memory_id} is not a memory of {' or '.join(map(repr, names))}; recall it first")

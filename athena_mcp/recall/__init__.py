@@ -1,0 +1,1 @@
+"""Recall: what is asked, in which order, and how the answers become one list."""

@@ -1,0 +1,93 @@
+"""The table of words by which a question is sent to layers. How cues are written: `athena_mcp.search.wordforms`.
+
+It follows the rules of the brief (when, error, failed: events; how, implement: procedures; task, goal: tasks;
+relate, depend: relations) and widens them to the words people use for the same. Parallel and sequential recall both
+read it through `selection.select_layers`; there is no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from athena_mcp.model import Layer
+
+SUBJECTS: Mapping[Layer, str] = {
+    Layer.EPISODIC: "events",
+    Layer.SEMANTIC: "facts",
+    Layer.PROCEDURAL: "procedures",
+    Layer.PROSPECTIVE: "tasks",
+    Layer.GRAPH: "relations",
+}
+"""What a layer holds, as the reasons call it."""
+
+QUERY_CUES: Mapping[Layer, tuple[str, ...]] = {
+    Layer.EPISODIC: (
+        # time
+        "when, yesterday, today, tonight, ago, last, latest, recent, recently, earlier",
+        "previous, previously, history, this morning|afternoon|week|month, first time",
+        "monday|tuesday|wednesday|thursday|friday|saturday|sunday",
+        # what went wrong
+        "error~, fail~, failure~, crash~, break~, broke, broken, bug~, exception~, traceback~",
+        "incident~, outage~, regress~, regression~, debug~, flake~, flaky, hang~, hung, wrong",
+        # what was done, said and decided
+        "happen~, occur~, decide~, decision~, agree^, discuss~, discussion~, conversation~",
+        "meeting~, session~, did, didn't, was, were, wasn't, had, said, told, ran, tried",
+        "fix^, deploy^, merge^, release^, change^, ship^, add^, remove^, revert~, rename^",
+        "introduce^, drop^, migrate^, choose^, chose, chosen, pick^, finish^, broke",
+    ),
+    Layer.PROCEDURAL: (
+        "how, howto, implement~, implementation~, procedure~, step~, instruction~, instruct~",
+        "guide~, recipe~, workflow~, runbook~, playbook~, tutorial~, checklist~, set up, setup",
+        "install~, installation, configure~, command~, way|ways to, process for|of|to",
+    ),
+    Layer.PROSPECTIVE: (
+        "task~, goal~, todo~, to do, plan~, remind~, reminder~, deadline~, due, pending",
+        "block^, blocker~, backlog, milestone~, roadmap, next, remain~, left, unfinished",
+        "outstanding, upcoming, should, need~, priority~, prioritize~, prioritise~, schedule~",
+        "follow~ up, followup~, later, tomorrow, in progress, assign~, open issue~, work~ on",
+    ),
+    Layer.GRAPH: (
+        "relate~, relation~, relationship~, depend~, dependency~, dependent~, link~, connect~ to|with",
+        "own~, owner~, maintain~, maintainer~, part of, belong~, between, impact~, affect~",
+        "upstream, downstream, talk~ to, inherit~, extend~, caller~, callee~, consumer~",
+        "what|who|which call~|use~|import~|consume~|read~|write~",
+    ),
+}
+"""Cue to layer. Semantic is not here: it is always asked."""
+
+DECISIVE_CUES: Mapping[Layer, tuple[str, ...]] = {
+    Layer.PROCEDURAL: (
+        "how to, how do|can|should|would|could i|we|you|one, step~ to|for, what step~, the step~",
+        "the procedure|process|runbook|recipe for|to|of, what's the procedure|process",
+    ),
+    Layer.PROSPECTIVE: (
+        "what is|are|remains left, what's|whats left, what remains, what's|whats next, what is|comes next",
+        "what is|are pending|blocked|due|outstanding|planned, what's pending|blocked|due|outstanding|planned",
+        "what should|must|do i|we do, my|our|open|pending|remaining|unfinished|blocked task~|todo~|goal~",
+        "what|which task~|todo~|goal~",
+    ),
+    Layer.GRAPH: (
+        "depend~ on|upon, who|what|which own~|maintain~|call~|import~|use~|consume~, is|are related to",
+        "dependencies of, dependents of, what is|are part of",
+    ),
+}
+"""In a question these ask for one kind of memory so plainly that events need not be searched at first."""
+
+QUESTION_OPENERS = frozenset(
+    {"what", "what's", "whats", "which", "who", "who's", "how", "where", "list", "show", "is", "are", "do", "does"}
+)
+"""First words of a question that was written without its question mark."""
+
+PHASE_CUES: Mapping[Layer, tuple[str, ...]] = {
+    Layer.EPISODIC: (
+        "debug~, test~, troubleshoot~, investigate~, investigation, diagnose~, fix~, bugfix~",
+        "review~, retrospective, incident~, verify~, verification, monitor~, operate~, postmortem",
+    ),
+    Layer.PROCEDURAL: (
+        "implement~, implementation, code~, build~, develop~, development, deploy~, deployment",
+        "release~, execute~, execution, migrate~, migration, setup, set~ up, setting up, install~",
+    ),
+    Layer.PROSPECTIVE: ("plan~, triage~, schedule~, estimate~, prioritize~, prioritise~, kickoff",),
+    Layer.GRAPH: ("refactor~, design~, architect~, architecture, analyze~, analyse~, analysis, explore~",),
+}
+"""Phase of work, as the caller names it, to the layer that phase looks at."""

@@ -1,0 +1,81 @@
+"""Which layers a recall asks first, and why: a pure function of the question and its context.
+
+Facts are always asked. Events are asked too unless the question plainly wants a procedure, tasks or relations and
+nothing in it or in its context speaks of events: a decision or a fix may be stored as either, and losing it costs more
+than one more query. The other layers are asked on a cue. A later tier may widen to the layers left out here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from athena_mcp.model import Layer
+from athena_mcp.recall.cues import DECISIVE_CUES, PHASE_CUES, QUERY_CUES, QUESTION_OPENERS, SUBJECTS
+from athena_mcp.search.wordforms import CueTable, words
+
+_QUERY = CueTable(QUERY_CUES)
+_DECISIVE = CueTable(DECISIVE_CUES)
+_PHASE = CueTable(PHASE_CUES)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The layers to ask, in the order of `Layer`, and for each of the five a sentence why it is asked or not."""
+
+    layers: tuple[Layer, ...]
+    reasons: Mapping[Layer, str]
+
+
+def select_layers(query: str, context: Mapping[str, Any] | None = None) -> Selection:
+    """Choose the layers for `query`; `context` (phase, task, files) adds layers and takes none away.
+
+    Context values of an unexpected type or with unknown words are passed over: they are validated elsewhere.
+    """
+    asked: dict[Layer, str] = {}
+    for layer, cue in _QUERY.first_by_meaning(words(query)).items():
+        asked[layer] = f"asked: '{cue}' speaks of {SUBJECTS[layer]}"
+    for layer, reason in _context_reasons(context or {}).items():
+        asked.setdefault(layer, reason)
+    asked[Layer.SEMANTIC] = "asked: facts always are"
+    not_asked = {layer: f"not asked: no word speaks of {SUBJECTS[layer]}" for layer in Layer}
+    decisive = _decisive_cue(query)
+    for layer, cue in decisive.items():
+        asked[layer] = f"asked: '{cue}' wants {SUBJECTS[layer]}"
+    if decisive:
+        layer, cue = next(iter(decisive.items()))
+        not_asked[Layer.EPISODIC] = f"not asked: '{cue}' wants {SUBJECTS[layer]}, and no word speaks of events"
+    else:
+        asked.setdefault(Layer.EPISODIC, "asked: no word rules out that the answer is an event")
+    reasons = {layer: asked.get(layer, not_asked[layer]) for layer in Layer}
+    return Selection(tuple(layer for layer in Layer if layer in asked), MappingProxyType(reasons))
+
+
+def _decisive_cue(query: str) -> dict[Layer, str]:
+    """The plain wishes for one kind of memory, if `query` is a question at all."""
+    query_words = words(query)
+    is_question = query.rstrip().endswith("?") or (query_words and query_words[0] in QUESTION_OPENERS)
+    return _DECISIVE.first_by_meaning(query_words) if is_question else {}
+
+
+def _context_reasons(context: Mapping[str, Any]) -> dict[Layer, str]:
+    reasons: dict[Layer, str] = {}
+    for layer, cue in _PHASE.first_by_meaning(_words_of(context.get("phase"))).items():
+        reasons[layer] = f"asked: phase '{cue}' looks at {SUBJECTS[layer]}"
+    for layer, cue in _QUERY.first_by_meaning(_words_of(context.get("task"))).items():
+        reasons.setdefault(layer, f"asked: '{cue}' in the task speaks of {SUBJECTS[layer]}")
+    if _any_text(context.get("files")):
+        reasons.setdefault(Layer.EPISODIC, "asked: events record the files they touched")
+    return reasons
+
+
+def _words_of(value: object) -> tuple[str, ...]:
+    return words(value) if isinstance(value, str) else ()
+
+
+def _any_text(value: object) -> bool:
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, Collection) and any(isinstance(item, str) and item.strip() for item in value)

@@ -1,0 +1,1 @@
+"""Remember: what happens to a text between the caller and the store."""

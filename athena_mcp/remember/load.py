@@ -1,0 +1,314 @@
+"""Storing many memories at once, from an export or a history: one transaction a batch, duplicates found in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from athena_mcp.db.pool import Database
+from athena_mcp.db.session import Session
+from athena_mcp.errors import EmbedderUnavailable, InvalidArgument
+from athena_mcp.layers import graph
+from athena_mcp.layers.history import EVENT_REPEAT_S
+from athena_mcp.layers.projects import ensure_projects, lock_projects
+from athena_mcp.layers.records import NewMemory, insert_memories
+from athena_mcp.model import Layer, ProceduralDetails
+from athena_mcp.remember.pipeline import new_memory
+from athena_mcp.remember.prepare import Prepared, prepare
+from athena_mcp.remember.redact import Redactor
+from athena_mcp.remember.request import check_request
+from athena_mcp.search.vector_arm import VectorArm
+from athena_mcp.search.vectors import NewVector, insert_vectors
+from athena_mcp.validation import check_id, check_integer, check_time
+
+if TYPE_CHECKING:
+    from athena_mcp.embed.embedder import Vector
+
+MAX_COUNT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRecord:
+    """A memory as it comes from a file or a history; the same loose shapes as `remember`'s arguments.
+
+    `line` is where it came from, for error messages.
+    """
+
+    content: str
+    project: str
+    layer: str | None = None
+    tags: Sequence[str] = ()
+    importance: float = 0.5
+    occurred_at: str | datetime | None = None
+    created_at: str | datetime | None = None
+    session_id: str | None = None
+    details: Mapping[str, Any] | None = None
+    relations: Sequence[Mapping[str, str]] = ()
+    key: str | None = None
+    id: int | None = None
+    about: int | None = None
+    superseded_by: int | None = None
+    superseded_at: str | datetime | None = None
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What became of a batch. `ids` maps a record's id to the id in the store, whether stored now or found there."""
+
+    stored: int = 0
+    duplicates: int = 0
+    redacted: int = 0
+    ids: Mapping[int, int] = field(default_factory=dict)
+
+
+class _Row(NamedTuple):
+    record: MemoryRecord
+    prepared: Prepared
+    memory: NewMemory
+
+
+class _Known(NamedTuple):
+    project_id: int
+    id: int
+    layer: str
+    key: str | None
+    content_hash: bytes
+    occurred_at: datetime | None
+    created_at: datetime
+    live: bool
+
+
+# memories_unique_key and the indexes led by (project_id, content_hash) serve its two halves.
+_KNOWN = """
+SELECT project_id, id, layer::text, key, content_hash, occurred_at, created_at, superseded_at IS NULL
+FROM athena.memories WHERE project_id = ANY (%(projects)s) AND key = ANY (%(keys)s)
+UNION
+SELECT m.project_id, m.id, m.layer::text, m.key, m.content_hash, m.occurred_at, m.created_at, m.superseded_at IS NULL
+FROM athena.memories m
+WHERE m.project_id = ANY (%(projects)s) AND m.content_hash = ANY (%(hashes)s::bytea[])
+"""
+_NEXT_IDS = "SELECT nextval(pg_get_serial_sequence('athena.memories', 'id')) FROM generate_series(1, %(n)s)"
+_AFTER_IDS = """
+SELECT setval(pg_get_serial_sequence('athena.memories', 'id'), greatest((SELECT max(id) FROM athena.memories),
+    nextval(pg_get_serial_sequence('athena.memories', 'id'))))
+"""
+_TAKEN = "SELECT id FROM athena.memories WHERE id = ANY (%(ids)s)"
+
+
+@dataclass(frozen=True, slots=True)
+class BulkLoader:
+    """Loads batches; see `MemoryManager.load`."""
+
+    database: Database
+    vectors: VectorArm
+    redactor: Redactor
+
+    async def load(
+        self, records: Sequence[MemoryRecord], *, session_id: str, keep_ids: bool, known_ids: Mapping[int, int]
+    ) -> LoadReport:
+        """Store a batch in one transaction. Links (`about`, `superseded_by`) are ids of records: of this batch, or in
+        `known_ids`. With `keep_ids` a record keeps its id. Raises InvalidArgument naming the line; then nothing of the
+        batch is stored.
+        """
+        if not records:
+            return LoadReport()
+        prepared = [self._prepare(record) for record in records]
+        embedded = await self._embed(prepared)
+        async with self.database.session() as session:
+            projects = await ensure_projects(session, [row.request.project for row in prepared])
+            rows = [
+                _Row(record, row, _dated(new_memory(row, projects[row.request.project], session_id), record))
+                for record, row in zip(records, prepared, strict=True)
+            ]
+            async with session.transaction():
+                await lock_projects(session, sorted(projects.values()))
+                return await self._store(session, rows, embedded, keep_ids, known_ids)
+
+    def _prepare(self, record: MemoryRecord) -> Prepared:
+        try:
+            counts, details = _counts(record)
+            request = check_request(
+                record.content,
+                project=record.project,
+                layer=record.layer,
+                tags=record.tags,
+                importance=record.importance,
+                occurred_at=record.occurred_at,
+                session_id=record.session_id,
+                details=details,
+                relations=record.relations,
+                key=record.key,
+            )
+            for name, value in (("id", record.id), ("about", record.about), ("superseded_by", record.superseded_by)):
+                if value is not None:
+                    check_id(name, value)
+            for name, moment in (("created_at", record.created_at), ("superseded_at", record.superseded_at)):
+                if moment is not None:
+                    check_time(name, moment)
+            prepared = prepare(request, self.redactor)
+            if counts and isinstance(prepared.details, ProceduralDetails):
+                prepared = replace(prepared, details=_counted(prepared.details, counts))
+            return prepared
+        except InvalidArgument as error:
+            if record.line is None:
+                raise
+            raise InvalidArgument(f"line {record.line}: {error.argument}", error.problem) from error
+
+    async def _embed(self, prepared: Sequence[Prepared]) -> Sequence[Vector] | None:
+        embedder = self.vectors.embedder
+        if embedder is None:
+            return None
+        try:
+            return await embedder.embed([row.meaning for row in prepared])
+        except EmbedderUnavailable:
+            return None
+
+    async def _store(
+        self,
+        session: Session,
+        rows: Sequence[_Row],
+        embedded: Sequence[Vector] | None,
+        keep_ids: bool,
+        known_ids: Mapping[int, int],
+    ) -> LoadReport:
+        twins = _Twins(await self._known(session, rows))
+        taken = await self._taken(session, rows) if keep_ids else frozenset()
+        fresh = [row[0] for row in await session.fetch(_NEXT_IDS, {"n": len(rows)})]
+        ids: dict[int, int] = {}
+        new: list[tuple[NewMemory, _Row]] = []
+        vectors: list[NewVector] = []
+        for position, row in enumerate(rows):
+            own = row.record.id
+            stored_id = twins.find(row.memory)
+            if stored_id is None:
+                stored_id = own if keep_ids and own is not None and own not in taken else fresh[position]
+                memory = replace(row.memory, id=stored_id)
+                twins.add(memory)
+                new.append((memory, row))
+                if embedded is not None and memory.superseded_at is None:
+                    vectors.append(NewVector(memory.project_id, stored_id, memory.layer, embedded[position]))
+            if own is not None:
+                ids[own] = stored_id
+        links = {**known_ids, **ids}
+        linked = [(_linked(memory, row.record, links), row) for memory, row in new]
+        if linked:
+            await insert_memories(session, [memory for memory, _ in linked])
+        if self.vectors.embedder_id is not None and vectors:
+            await insert_vectors(session, self.vectors.embedder_id, vectors)
+        for memory, row in linked:
+            if row.prepared.request.relations and memory.id is not None:
+                await graph.relate(session, memory.project_id, memory.id, row.prepared.request.relations)
+        if keep_ids:
+            await session.execute(_AFTER_IDS)
+        return LoadReport(
+            stored=len(new),
+            duplicates=len(rows) - len(new),
+            redacted=sum(1 for _, row in new if row.prepared.redactions),
+            ids=ids,
+        )
+
+    @staticmethod
+    async def _known(session: Session, rows: Sequence[_Row]) -> list[_Known]:
+        found = await session.fetch(
+            _KNOWN,
+            {
+                "projects": sorted({row.memory.project_id for row in rows}),
+                "keys": [row.memory.key for row in rows if row.memory.key is not None],
+                "hashes": [row.memory.content_hash for row in rows],
+            },
+        )
+        return [_Known(*row) for row in found]
+
+    @staticmethod
+    async def _taken(session: Session, rows: Sequence[_Row]) -> frozenset[int]:
+        wanted = [row.record.id for row in rows if row.record.id is not None]
+        return frozenset(row[0] for row in await session.fetch(_TAKEN, {"ids": wanted}))
+
+
+class _Twins:
+    """The memories that a batch might repeat: what the store has, and what the batch itself adds."""
+
+    def __init__(self, known: Sequence[_Known]) -> None:
+        self._by_key: dict[tuple[int, str], int] = {}
+        self._by_content: dict[tuple[int, str, bytes], list[_Known]] = {}
+        for row in known:
+            self._remember(row)
+
+    def add(self, memory: NewMemory) -> None:
+        """Take note of a memory that the batch stores."""
+        self._remember(
+            _Known(
+                memory.project_id,
+                memory.id or 0,
+                memory.layer.value,
+                memory.key,
+                memory.content_hash,
+                memory.occurred_at,
+                memory.created_at or datetime.now(UTC),
+                memory.superseded_at is None,
+            )
+        )
+
+    def find(self, memory: NewMemory) -> int | None:
+        """The id of the memory that is the same as this one, if there is one.
+
+        A replaced memory's twin is the replaced one of the same text and time: a history imported twice stays one.
+        """
+        if memory.key is not None and (found := self._by_key.get((memory.project_id, memory.key))) is not None:
+            return found
+        live = memory.superseded_at is None
+        for other in self._by_content.get((memory.project_id, memory.layer.value, memory.content_hash), ()):
+            if other.live == live and (
+                _same_time(memory, other) if memory.layer is Layer.EPISODIC or not live else True
+            ):
+                return other.id
+        return None
+
+    def _remember(self, row: _Known) -> None:
+        if row.key is not None:
+            self._by_key[row.project_id, row.key] = row.id
+        self._by_content.setdefault((row.project_id, row.layer, row.content_hash), []).append(row)
+
+
+def _same_time(memory: NewMemory, other: _Known) -> bool:
+    if memory.occurred_at is not None or other.occurred_at is not None:
+        return memory.occurred_at == other.occurred_at
+    created_at = memory.created_at or datetime.now(UTC)
+    return abs(created_at - other.created_at) <= timedelta(seconds=EVENT_REPEAT_S)
+
+
+def _dated(memory: NewMemory, record: MemoryRecord) -> NewMemory:
+    """With the times of its history; something replaced at an unknown time was replaced when it is loaded."""
+    superseded_at = None if record.superseded_at is None else check_time("superseded_at", record.superseded_at)
+    if superseded_at is None and record.superseded_by is not None:
+        superseded_at = datetime.now(UTC)
+    created_at = None if record.created_at is None else check_time("created_at", record.created_at)
+    return replace(memory, created_at=created_at, superseded_at=superseded_at)
+
+
+def _linked(memory: NewMemory, record: MemoryRecord, ids: Mapping[int, int]) -> NewMemory:
+    about = None if record.about is None else ids.get(record.about)
+    by = None if record.superseded_by is None else ids.get(record.superseded_by)
+    return replace(memory, about=about, superseded_by=by)
+
+
+def _counted(details: ProceduralDetails, counts: Mapping[str, int]) -> ProceduralDetails:
+    successes, failures = counts.get("successes", 0), counts.get("failures", 0)
+    return replace(details, successes=successes, failures=failures)
+
+
+def _counts(record: MemoryRecord) -> tuple[dict[str, int], dict[str, Any] | None]:
+    """An export's run counts of a procedure, which `remember` does not take, apart from the rest of its details."""
+    if record.details is None or not isinstance(record.details, Mapping):
+        return {}, record.details
+    details = dict(record.details)
+    details.pop("relations", None)
+    counts: dict[str, int] = {
+        name: check_integer(f"details.{name}", details.pop(name), 0, MAX_COUNT)
+        for name in ("successes", "failures")
+        if name in details
+    }
+    return counts, details

@@ -1,0 +1,130 @@
+"""From a checked request to what will be stored: secrets redacted, layer chosen, details typed. No database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from athena_mcp.errors import InvalidArgument
+from athena_mcp.layers.registry import parse_details
+from athena_mcp.model import (
+    MAX_CONTENT_CHARS,
+    Details,
+    EpisodicDetails,
+    Layer,
+    ProceduralDetails,
+    Relation,
+    TaskStatus,
+)
+from athena_mcp.remember.classify import classify
+from athena_mcp.remember.redact import Redactor
+from athena_mcp.remember.request import RememberRequest
+from athena_mcp.validation import check_choice
+
+MAX_FILES_FOUND_BY = 20
+"""Files that a memory is also found by; a sweeping change would be found by everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A memory ready to be stored."""
+
+    request: RememberRequest
+    layer: Layer
+    details: Details
+    reason: str | None = None
+    """Why this layer, when the caller did not choose."""
+    redactions: Mapping[str, int] | None = None
+    status: TaskStatus | None = None
+    """The status that a report gives the task it is about."""
+
+    @property
+    def also(self) -> str:
+        """What else it is found by: tags, files, steps, conditions, and the names in its relations."""
+        return found_by(self.request.tags, self.details, self.request.relations)
+
+    @property
+    def meaning(self) -> str:
+        """The text that is embedded: the content, and of a procedure also when it applies and its steps."""
+        match self.details:
+            case ProceduralDetails(steps, applies_when):
+                return "\n".join(part for part in (self.request.content, applies_when, *steps) if part)
+            case _:
+                return self.request.content
+
+
+def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[RememberRequest, Mapping[str, int]]:
+    """The request without its secrets, and how many of each kind there were.
+
+    A secret in a name that must stay as it is (project, session, key) is refused: InvalidArgument.
+    """
+    for argument, name in (("project", request.project), ("session_id", request.session_id), ("key", request.key)):
+        if name and redactor.redact(name).counts:
+            raise InvalidArgument(argument, "looks like a secret; choose another name")
+    counts: Counter[str] = Counter()
+
+    def clean(text: str) -> str:
+        redacted = redactor.redact(text)
+        counts.update(redacted.counts)
+        return redacted.text
+
+    def clean_value(value: Any) -> Any:
+        match value:
+            case str():
+                return clean(value)
+            case Mapping():
+                return {key: clean_value(entry) for key, entry in value.items()}
+            case Sequence():
+                return [clean_value(entry) for entry in value]
+            case _:
+                return value
+
+    cleaned = replace(
+        request,
+        content=clean(request.content),
+        tags=tuple(clean(tag) for tag in request.tags),
+        details=clean_value(request.details),
+        relations=tuple(Relation(clean(r.subject), clean(r.relation), clean(r.object)) for r in request.relations),
+    )
+    if len(cleaned.content) > MAX_CONTENT_CHARS:
+        raise InvalidArgument("content", f"has more than {MAX_CONTENT_CHARS:,} characters once its secrets are marked")
+    return cleaned, dict(counts)
+
+
+def prepare(request: RememberRequest, redactor: Redactor) -> Prepared:
+    """Redact, choose the layer, and type the details. Raises InvalidArgument.
+
+    What a report (`about`) may say depends on what it is about; its `status` is taken out here and applied there.
+    """
+    request, redactions = redact_request(request, redactor)
+    reason = None
+    layer = request.layer
+    if layer is None:
+        chosen = classify(
+            request.content,
+            detail_keys=tuple(request.details),
+            has_relations=bool(request.relations),
+            about=request.about is not None,
+        )
+        layer, reason = chosen.layer, chosen.reason
+    details = dict(request.details)
+    status = None
+    if request.about is not None and "status" in details:
+        status = check_choice("details.status", details.pop("status"), TaskStatus)
+    return Prepared(request, layer, parse_details(layer, details), reason, redactions, status)
+
+
+def found_by(tags: Sequence[str], details: Details, relations: Sequence[Relation]) -> str:
+    """The words outside of its text that lead to a memory, a line each."""
+    lines = [*tags]
+    match details:
+        case EpisodicDetails(files=files):
+            lines += files[:MAX_FILES_FOUND_BY]
+        case ProceduralDetails(steps, applies_when):
+            lines += [*([applies_when] if applies_when else []), *steps]
+        case _:
+            pass
+    lines += [f"{edge.subject} {edge.relation} {edge.object}" for edge in relations]
+    return "\n".join(lines)[:MAX_CONTENT_CHARS]

@@ -1,0 +1,93 @@
+"""Values given to names such as *password* and *api key*: where such a value stands, and whether it is a secret."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from athena_mcp.remember.secret_values import Setting, Span, is_password, is_token
+
+_PASSWORD = r"pass(?:word|wd|phrase|code)|(?<=[_-])pass|(?<=[_-])pwd|pwd(?=[\"'\s:=])"
+_KEY = (
+    r"(?:api|access|secret|private|auth|account|master|signing|encryption)"
+    r"[ _-]?(?:access[ _-]?)?key"
+)
+_TOKEN = r"(?:(?:access|auth|api|bearer|refresh|session|bot|deploy|id|personal|service)[ _-]?)?token"
+_SECRET = r"(?:client[ _-]?|app[ _-]?|shared[ _-]?|webhook[ _-]?|jwt[ _-]?)?secret|credentials?"
+
+_HINTS: tuple[str, ...] = ("pass", "pwd", "key", "token", "secret", "credential")
+_NAME = (
+    rf"(?:(?P<password>{_PASSWORD})|(?P<api_key>{_KEY})|(?P<token>{_TOKEN})|(?P<secret>{_SECRET}))"
+    r"(?:[_-](?:prod|production|staging|dev|live|test|default|primary|secondary|value|old|new|current|root))?\d{0,2}"
+)
+_VALUE = (
+    r"(?:\\?(?P<quote>[\"'`])(?P<quoted>(?:(?!\\?(?P=quote))[^\r\n]){1,400}+)\\?(?P=quote)"
+    r"|(?P<bare>[^\s\"'`<>,][^\s\"'`<>]{0,400}+))"
+)
+_JOIN = (
+    # password: …, password = …, "password": …, **password**: …, password := …, password => …, password == …
+    r"(?:\\?[\"'`\]]|\*\*){0,2}(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40})?"
+    r"(?P<join>[ \t]{0,4}(?::=|=>|={1,3}|!=|:)(?:\*\*)?[ \t]{0,4}"
+    # password: str = …
+    r"|[ ]?:[ ]?[A-Za-z][\w.|\[\] ]{0,24}?[ ]?=[ ]?"
+    # {"name": "DB_PASSWORD", "value": …}
+    r"|\\?[\"']?,?\s{0,20}\\?[\"']?value\\?[\"']?[ ]?[:=][ ]?)"
+)
+_PROSE_JOIN = r"(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40})?[ ](?:is|was|set[ ]to|changed[ ]to|to)[ ]"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPattern:
+    """One way to attach a value to a name; `setting` is how sure it is, or None: the match shows it."""
+
+    expression: str
+    hints: tuple[str, ...]
+    setting: Setting | None = None
+
+
+NAMED: tuple[NamedPattern, ...] = (
+    # a name, a sign of assignment, a value
+    NamedPattern(_NAME + _JOIN + _VALUE, _HINTS),
+    # the password is …
+    NamedPattern(_NAME + _PROSE_JOIN + _VALUE, _HINTS, Setting.PROSE),
+    # --password …
+    NamedPattern(rf"--[\w-]{{0,30}}?{_NAME}[ =]{_VALUE}", ("--",), Setting.LOOSE),
+    # PASSWORD 'x', as in SQL
+    NamedPattern(rf"{_NAME}[ ](?=[\"'`]){_VALUE}", _HINTS),
+    # a line of a .netrc file
+    NamedPattern(rf"login[ ][^\s]{{1,80}}[ ]{_NAME}[ ]{_VALUE}", ("login",), Setting.LOOSE),
+    # curl -u user:password
+    NamedPattern(r"(?:\s-u|--user)[ =]?[\"']?[\w.@%+-]{1,80}:(?P<bare>[^\s\"'`<>]{1,200})", ("curl",)),
+)
+"""Matched without regard to case."""
+
+_NAME_GROUPS = ("password", "api_key", "token", "secret")
+_TIGHT_JOINS = frozenset({"=", ""})
+_TRAILING = ",;.)]}:!?*|\\"
+_NEXT_FIELD = re.compile(r"[&,;][\w .-]{1,40}=|\\[nrt]|[,;}\]]+[\"'{\[]?$")
+
+
+def secret_in(match: re.Match[str], setting: Setting | None = None) -> Span | None:
+    """The secret that `match` holds, if its value is one. `setting` overrides what the match shows by itself."""
+    groups = match.groupdict()
+    kind = next((name for name in _NAME_GROUPS if groups.get(name)), "password")
+    if groups.get("quoted") is not None:
+        start, end = match.span("quoted")
+        setting = setting if setting is Setting.PROSE else Setting.QUOTED
+    else:
+        start, end = match.span("bare")
+        end = start + len(_bare(match["bare"]))
+        setting = setting or (Setting.TIGHT if (groups.get("join") or "") in _TIGHT_JOINS else Setting.LOOSE)
+    value = match.string[start:end]
+    in_call = match.string[end : end + 1] in {",", ")"}
+    if is_password(value, setting, in_call=in_call) if kind == "password" else is_token(value):
+        return Span(start, end, kind.replace("_", "-"))
+    return None
+
+
+def _bare(value: str) -> str:
+    """The value without the next field of a list and without the punctuation of a sentence."""
+    field = _NEXT_FIELD.search(value)
+    value = value[: field.start()] if field else value
+    stripped = value.rstrip(_TRAILING)
+    return stripped if "(" not in stripped and "[" not in stripped else value

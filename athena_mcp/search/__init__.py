@@ -1,0 +1,1 @@
+"""The lexical and the vector arm, used by every layer."""

@@ -1,0 +1,88 @@
+"""The lexical arm: which terms of a query are worth looking up, and what each weighs (BM25)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from athena_mcp.db.session import Session
+from athena_mcp.search.scope import Scope
+
+# Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009); the usual values.
+K1 = 1.2
+B = 0.75
+
+MAX_TERMS = 32
+"""Rarest first; a query of 4,096 characters has hundreds, and the common ones cost most and tell least."""
+COMMON_FRACTION = 0.25
+COMMON_FLOOR = 2_000
+"""A term in more memories than both of these is looked up only when nothing rarer is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class LexicalQuery:
+    """The terms to look up, as parallel arrays (a term has an id in each project), and the corpus numbers of BM25."""
+
+    project_ids: list[int]
+    term_ids: list[int]
+    weights: list[float]
+    mean_length: float
+    total_weight: float
+    """The summed weights of all the query's terms that occur anywhere, each counted once."""
+    unknown: tuple[str, ...] = ()
+    """Terms of the query that no memory in scope has."""
+    weight_of: dict[str, float] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.term_ids)
+
+
+class _Term(NamedTuple):
+    term: str
+    project_id: int | None
+    term_id: int | None
+    df: int
+
+
+# The primary key of athena.terms serves it.
+_TERMS = """
+SELECT q.term, t.project_id, t.id, coalesce(t.df, 0)
+FROM athena.terms_of(athena.search_config(), %(query)s) AS q
+LEFT JOIN athena.terms t ON t.term = q.term AND t.project_id = ANY (%(projects)s)
+"""
+
+
+async def read_terms(session: Session, scope: Scope, query: str) -> LexicalQuery:
+    """Take the query apart as memories were taken apart, and weigh its terms by their document frequency in scope."""
+    found = await session.fetch(_TERMS, {"query": query, "projects": scope.ids})
+    return weigh_terms([_Term(*row) for row in found], scope.size, scope.mean_length)
+
+
+def weigh_terms(found: Sequence[_Term], size: int, mean_length: float) -> LexicalQuery:
+    """The lexical query: idf as in BM25+ of Lucene (never negative), rarest terms first, common ones left out."""
+    rows: defaultdict[str, list[_Term]] = defaultdict(list)
+    for row in found:
+        rows[row.term].append(row)
+    frequency = {term: sum(row.df for row in entries) for term, entries in rows.items()}
+    known = sorted((term for term, df in frequency.items() if df > 0), key=lambda term: (frequency[term], term))
+    common = max(COMMON_FLOOR, COMMON_FRACTION * size)
+    kept = [term for term in known if frequency[term] <= common][:MAX_TERMS] or known[:1]
+    weight_of = {term: inverse_document_frequency(frequency[term], size) for term in known}
+    entries = [row for term in kept for row in rows[term] if row.term_id is not None and row.project_id is not None]
+    return LexicalQuery(
+        project_ids=[row.project_id for row in entries if row.project_id is not None],
+        term_ids=[row.term_id for row in entries if row.term_id is not None],
+        weights=[weight_of[row.term] for row in entries],
+        mean_length=mean_length,
+        total_weight=sum(weight_of.values()),
+        unknown=tuple(sorted(term for term, df in frequency.items() if df == 0)),
+        weight_of=weight_of,
+    )
+
+
+def inverse_document_frequency(df: int, size: int) -> float:
+    """ln(1 + (N - df + 0.5) / (df + 0.5))."""
+    return math.log(1 + max(0.0, size - df + 0.5) / (df + 0.5))

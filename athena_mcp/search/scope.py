@@ -1,0 +1,71 @@
+"""What a recall may see: the projects in scope, and how much each layer holds there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from athena_mcp.db.session import Session
+from athena_mcp.model import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The projects in scope that exist, with the numbers that BM25 and the selection need.
+
+    `versions` grows with every write to a project, whoever makes it.
+    """
+
+    project_ids: Mapping[str, int]
+    versions: Mapping[str, int]
+    memories: Mapping[Layer, int]
+    terms: int
+
+    @property
+    def ids(self) -> list[int]:
+        """The database ids of the projects."""
+        return list(self.project_ids.values())
+
+    @property
+    def size(self) -> int:
+        """How many live memories are in scope."""
+        return sum(self.memories.values())
+
+    @property
+    def mean_length(self) -> float:
+        """The mean number of terms of a memory."""
+        return max(1.0, self.terms / max(1, self.size))
+
+
+class _Row(NamedTuple):
+    name: str
+    id: int
+    version: int
+    layer: str | None
+    memories: int
+    terms: int
+
+
+# projects_name_key and the primary key of layer_totals serve it.
+_SCOPE = """
+SELECT p.name, p.id, p.version, t.layer, coalesce(t.memories, 0), coalesce(t.terms, 0)
+FROM athena.projects p
+LEFT JOIN athena.layer_totals t ON t.project_id = p.id
+WHERE p.name = ANY (%(names)s)
+"""
+
+
+async def read_scope(session: Session, names: Sequence[str]) -> Scope:
+    """The scope made of the projects with these names; those that hold nothing yet are simply absent."""
+    project_ids: dict[str, int] = {}
+    versions: dict[str, int] = {}
+    memories = dict.fromkeys(Layer, 0)
+    terms = 0
+    for row in map(_Row._make, await session.fetch(_SCOPE, {"names": list(names)})):
+        project_ids[row.name] = row.id
+        versions[row.name] = row.version
+        if row.layer is not None:
+            memories[Layer(row.layer)] += row.memories
+            terms += row.terms
+    return Scope(project_ids, versions, memories, terms)

@@ -1,0 +1,130 @@
+"""The vector arm's store: which embedder made the vectors, and the vectors themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from athena_mcp.db.session import Session
+from athena_mcp.errors import EmbedderMismatch
+from athena_mcp.model import Layer
+from athena_mcp.search.candidates import half_vector
+
+if TYPE_CHECKING:
+    from athena_mcp.embed.embedder import Vector
+
+
+@dataclass(frozen=True, slots=True)
+class NewVector:
+    """A memory's vector, by the memory's key."""
+
+    project_id: int
+    memory_id: int
+    layer: Layer
+    vector: Vector
+
+
+class Unembedded(NamedTuple):
+    """A live memory that has no vector of the active embedder yet."""
+
+    project_id: int
+    id: int
+    layer: str
+    content: str
+
+
+_REGISTER = """
+INSERT INTO athena.embedders (name, dimension, active)
+SELECT %(name)s, %(dimension)s, true WHERE NOT EXISTS (SELECT 1 FROM athena.embedders WHERE active)
+ON CONFLICT DO NOTHING
+"""
+_ACTIVE = "SELECT id, name, dimension FROM athena.embedders WHERE active"
+_INSERT = """
+INSERT INTO athena.vectors (project_id, memory_id, embedder_id, layer, embedding)
+SELECT m.project_id, m.id, %(embedder)s, m.layer, %(vector)s::halfvec
+FROM athena.memories m
+WHERE m.project_id = %(project)s AND m.id = %(memory)s AND m.superseded_at IS NULL
+ON CONFLICT DO NOTHING
+"""
+_NEAREST = """
+SELECT v.memory_id, m.content, 1 - (v.embedding <=> %(vector)s::halfvec) AS cosine
+FROM athena.vectors v
+JOIN athena.memories m ON m.project_id = v.project_id AND m.id = v.memory_id
+WHERE v.project_id = %(project)s AND v.layer = %(layer)s::athena.layer AND v.embedder_id = %(embedder)s
+ORDER BY v.embedding <=> %(vector)s::halfvec
+LIMIT %(limit)s
+"""
+_UNEMBEDDED = """
+SELECT m.project_id, m.id, m.layer::text, m.content
+FROM athena.memories m
+WHERE m.superseded_at IS NULL AND m.id > %(after)s AND NOT EXISTS (
+    SELECT 1 FROM athena.vectors v
+    WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer AND v.embedder_id = %(embedder)s)
+ORDER BY m.id LIMIT %(limit)s
+"""
+
+
+async def register_embedder(session: Session, name: str, dimension: int) -> int:
+    """The id of the store's embedder, which becomes this one when the store has none yet.
+
+    Raises EmbedderMismatch when the store's vectors were made by another.
+    """
+    await session.execute(_REGISTER, {"name": name, "dimension": dimension})
+    active = await session.fetch_one(_ACTIVE)
+    if active is None or (active[1], active[2]) != (name, dimension):
+        made_by = f"{active[1]} ({active[2]} dimensions)" if active else "nothing yet"
+        raise EmbedderMismatch(
+            f"The store's vectors were made by {made_by}, this server embeds with {name} ({dimension} dimensions). "
+            "Go back to that embedder, or `athena-mcp export` the memories and import them into a new data folder or "
+            "database, where they are embedded anew."
+        )
+    return int(active[0])
+
+
+async def insert_vectors(session: Session, embedder_id: int, vectors: Sequence[NewVector]) -> None:
+    """Store the vectors of memories that are still live; zero vectors, which point nowhere, are left out."""
+    await session.execute_many(
+        _INSERT,
+        [
+            {
+                "project": row.project_id,
+                "memory": row.memory_id,
+                "embedder": embedder_id,
+                "vector": half_vector(row.vector),
+            }
+            for row in vectors
+            if row.vector.any()
+        ],
+    )
+
+
+class Neighbour(NamedTuple):
+    """A memory near a vector; `cosine` is at most 1."""
+
+    id: int
+    content: str
+    cosine: float
+
+
+async def nearest(
+    session: Session, project_id: int, layer: Layer, embedder_id: int, vector: Vector, limit: int
+) -> list[Neighbour]:
+    """The memories of one project and layer nearest to a vector, nearest first."""
+    found = await session.fetch(
+        _NEAREST,
+        {
+            "project": project_id,
+            "layer": layer.value,
+            "embedder": embedder_id,
+            "vector": half_vector(vector),
+            "limit": limit,
+        },
+    )
+    return [Neighbour(*row) for row in found]
+
+
+async def unembedded(session: Session, embedder_id: int, *, after_id: int, limit: int) -> list[Unembedded]:
+    """A page of live memories without a vector, in the order of their ids."""
+    found = await session.fetch(_UNEMBEDDED, {"embedder": embedder_id, "after": after_id, "limit": limit})
+    return [Unembedded(*row) for row in found]

@@ -1,0 +1,91 @@
+"""The two ends of the pipe: which descriptors carry the protocol, and how lines get in and out of them.
+
+Our own rather than the SDK's transport for three reasons: its reader cannot be woken, so a signal would leave the
+process hanging; it cannot tell when an answer has really been written, which the exit depends on; and it drops lines
+that it cannot parse without an answer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_CHUNK_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The descriptors of the protocol."""
+
+    read_fd: int
+    write_fd: int
+
+
+def claim_wire() -> Wire | None:
+    """Take stdin and stdout for the protocol alone; None when either was closed before we started.
+
+    From then on descriptor 0 reads nothing and descriptor 1 is stderr, so that neither a stray print nor a child
+    process can touch the protocol.
+    """
+    # A closed descriptor may have been given to a file in the meantime; only Python's own view of the start is sure.
+    if sys.stdin is None or sys.stdout is None:
+        return None
+    try:
+        wire = Wire(_duplicate(0), _duplicate(1))
+    except OSError:
+        return None
+    if sys.platform != "win32":
+        # Whoever made the pipe may have left its flags on our end.
+        os.set_blocking(wire.read_fd, True)
+        os.set_blocking(wire.write_fd, True)
+    _divert(0, os.open(os.devnull, os.O_RDONLY))
+    try:
+        elsewhere = os.dup(2)
+    except OSError:  # stderr is closed
+        elsewhere = os.open(os.devnull, os.O_WRONLY)
+    _divert(1, elsewhere)
+    return wire
+
+
+def read_lines(fd: int, deliver: Callable[[bytes], None], *, chunk_bytes: int = _CHUNK_BYTES) -> None:
+    """Hand every line of `fd` to `deliver`, without its end, until the input ends. Blocks; meant for a thread."""
+    pending: list[bytes] = []
+    while True:
+        try:
+            chunk = os.read(fd, chunk_bytes)
+        except OSError:  # the other end is gone in a way that is no end of file
+            chunk = b""
+        if not chunk:
+            break
+        *ends, rest = chunk.split(b"\n")
+        for end in ends:
+            deliver(b"".join((*pending, end)))
+            pending.clear()
+        pending.append(rest)
+    last = b"".join(pending)
+    if last:
+        deliver(last)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`. Blocks while the reader does not read; raises OSError when there is no reader any more."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
+
+
+def _duplicate(fd: int) -> int:
+    """A private copy that no child inherits and that cannot land on a standard descriptor."""
+    if sys.platform == "win32":
+        return os.dup(fd)
+    import fcntl
+
+    return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 3)
+
+
+def _divert(fd: int, target_fd: int) -> None:
+    os.dup2(target_fd, fd)
+    if target_fd != fd:
+        os.close(target_fd)

@@ -1,0 +1,180 @@
+"""The four tools: what each publishes, and how a call becomes one call of the manager."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mcp.server import ServerRequestContext
+from mcp.types import (
+    CallToolRequestParams,
+    CallToolResult,
+    ListToolsResult,
+    PaginatedRequestParams,
+    Tool,
+    ToolAnnotations,
+)
+
+from athena_mcp.server import instructions
+from athena_mcp.server.answers import failure, success
+from athena_mcp.server.arguments import (
+    Arguments,
+    ForgetArguments,
+    RecallArguments,
+    RememberArguments,
+    StatsArguments,
+)
+from athena_mcp.server.failures import explain
+from athena_mcp.server.lifespan import ServerState
+from athena_mcp.server.ports import Manager
+from athena_mcp.server.results import ForgetAnswer, RecallAnswer, RememberAnswer, StatsAnswer
+from athena_mcp.server.schemas import input_schema, output_schema
+from athena_mcp.server.validation import parse_arguments
+
+
+@dataclass(frozen=True, slots=True)
+class ToolFace:
+    """One tool: its published text and hints, its types, and the call of the manager behind it."""
+
+    name: str
+    title: str
+    description: str
+    arguments: type[Arguments]
+    answer: type[Any]
+    annotations: ToolAnnotations
+    run: Callable[[Manager, Any], Awaitable[Mapping[str, Any]]]
+    always_loaded: bool = False
+    """Whether a host with tool search should keep it in view; for the two an agent must not have to look for."""
+
+    def published(self) -> Tool:
+        """The row of `tools/list`."""
+        return Tool(
+            name=self.name,
+            title=self.title,
+            description=self.description,
+            input_schema=input_schema(self.arguments),
+            output_schema=output_schema(self.answer),
+            annotations=self.annotations,
+            _meta={"anthropic/alwaysLoad": True} if self.always_loaded else None,
+        )
+
+
+async def _recall(manager: Manager, given: RecallArguments) -> Mapping[str, Any]:
+    result = await manager.recall(
+        given.query,
+        given.context,
+        given.k,
+        given.cascade_depth,
+        given.include_scores,
+        given.explain_reasoning,
+        given.use_cache,
+        given.auto_select_depth,
+        given.use_parallel,
+        layers=given.layers,
+        project=given.project,
+        since=given.since,
+        until=given.until,
+        tags=given.tags or (),
+    )
+    return result.to_dict()
+
+
+async def _remember(manager: Manager, given: RememberArguments) -> Mapping[str, Any]:
+    receipt = await manager.remember(
+        given.content,
+        layer=given.layer,
+        tags=given.tags or (),
+        importance=given.importance,
+        occurred_at=given.occurred_at,
+        session_id=given.session_id,
+        project=given.project,
+        details=given.details,
+        relations=given.relations or (),
+        replaces=given.replaces,
+        about=given.about,
+        key=given.key,
+    )
+    return receipt.to_dict()
+
+
+async def _forget(manager: Manager, given: ForgetArguments) -> Mapping[str, Any]:
+    return (await manager.forget(given.id, project=given.project)).to_dict()
+
+
+async def _stats(manager: Manager, given: StatsArguments) -> Mapping[str, Any]:
+    return await manager.stats(given.section)
+
+
+def _hints(*, read_only: bool, destructive: bool) -> ToolAnnotations:
+    # All four can be repeated without further effect: remember recognises its duplicates, and what is forgotten is
+    # gone. None reaches beyond its own store.
+    return ToolAnnotations(
+        read_only_hint=read_only, destructive_hint=destructive, idempotent_hint=True, open_world_hint=False
+    )
+
+
+TOOLS: Mapping[str, ToolFace] = {
+    tool.name: tool
+    for tool in (
+        ToolFace(
+            name="recall",
+            title="Recall from memory",
+            description=instructions.RECALL,
+            arguments=RecallArguments,
+            answer=RecallAnswer,
+            annotations=_hints(read_only=True, destructive=False),
+            run=_recall,
+            always_loaded=True,
+        ),
+        ToolFace(
+            name="remember",
+            title="Remember",
+            description=instructions.REMEMBER,
+            arguments=RememberArguments,
+            answer=RememberAnswer,
+            annotations=_hints(read_only=False, destructive=False),
+            run=_remember,
+            always_loaded=True,
+        ),
+        ToolFace(
+            name="forget",
+            title="Forget a memory",
+            description=instructions.FORGET,
+            arguments=ForgetArguments,
+            answer=ForgetAnswer,
+            annotations=_hints(read_only=False, destructive=True),
+            run=_forget,
+        ),
+        ToolFace(
+            name="stats",
+            title="Memory statistics",
+            description=instructions.STATS,
+            arguments=StatsArguments,
+            answer=StatsAnswer,
+            annotations=_hints(read_only=True, destructive=False),
+            run=_stats,
+        ),
+    )
+}
+"""The tools by name, in the order in which they are listed."""
+
+
+async def list_tools(
+    _ctx: ServerRequestContext[ServerState], _params: PaginatedRequestParams | None
+) -> ListToolsResult:
+    """Answer `tools/list`."""
+    return ListToolsResult(tools=[tool.published() for tool in TOOLS.values()])
+
+
+async def call_tool(ctx: ServerRequestContext[ServerState], params: CallToolRequestParams) -> CallToolResult:
+    """Answer `tools/call`; whatever goes wrong becomes an error result that the model can read."""
+    tool = TOOLS.get(params.name)
+    if tool is None:
+        return failure(f"There is no such tool. Known: {', '.join(TOOLS)}.")
+    try:
+        given = parse_arguments(tool.arguments, params.arguments or {})
+        manager = await ctx.lifespan_context.manager(ctx.session)
+        return success(await tool.run(manager, given))
+    except Exception as error:  # noqa: BLE001  the border to the protocol: nothing but a message may pass
+        return failure(explain(error, tool.name))

@@ -1,0 +1,1 @@
+"""Memories in and out: JSONL files and the history of git repositories."""

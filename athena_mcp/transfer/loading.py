@@ -1,0 +1,163 @@
+"""Loading records in batches: resumable, with ids kept or mapped, and links that survive either."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+import anyio.to_thread
+
+from athena_mcp.errors import InvalidArgument, TransferError
+from athena_mcp.remember.load import LoadReport, MemoryRecord
+from athena_mcp.transfer.export import ProjectLike
+from athena_mcp.transfer.jsonl import BadLine
+from athena_mcp.transfer.links import LinkOrder, trim
+
+BATCH_RECORDS = 200
+"""Memories in one transaction: enough to embed and insert together, few enough to lose little on an interrupt."""
+
+
+class Target(Protocol):
+    """What is loaded into; `MemoryManager` is one."""
+
+    async def load(
+        self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
+    ) -> LoadReport:
+        """Store a batch in one transaction."""
+
+    async def projects(self) -> Sequence[ProjectLike]:
+        """The projects that hold memories."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What became of an import; complete when the import returns, and true at every batch before."""
+
+    stored: int = 0
+    duplicates: int = 0
+    redacted: int = 0
+    skipped: int = 0
+    unlinked: int = 0
+    """Links that were dropped because what they lead to is not in the file."""
+    first_problem: str | None = None
+    """The first line that was skipped, and why."""
+
+
+class Loader:
+    """One import. `report` tells how far it is."""
+
+    def __init__(self, target: Target, *, skip_bad: bool = False, batch_records: int = BATCH_RECORDS) -> None:
+        self.report = ImportReport()
+        self._target = target
+        self._skip_bad = skip_bad
+        self._batch_records = batch_records
+        self._ids: dict[int, int] = {}
+        """Id in the file to id in the store, for all that was loaded so far."""
+        self._same_ids = 0
+        """For how many of them the two are the same."""
+        self._keep_ids = False
+        self._found_before = 0
+        """How many memories the store held when the import began."""
+
+    async def run(
+        self, items: Iterator[MemoryRecord | BadLine], *, progress: Callable[[int], None] = lambda _: None
+    ) -> ImportReport:
+        """Load everything. `progress` is called after each batch with the number of records taken from `items`.
+
+        Raises TransferError naming the line and the field of the first bad one, unless bad ones are skipped; the
+        batches before it are stored.
+        """
+        self._found_before = sum(row.memories for row in await self._target.projects())
+        order = LinkOrder()
+        while batch := await anyio.to_thread.run_sync(self._take, items, abandon_on_cancel=True):
+            await self._load(itertools.chain.from_iterable(order.place(record) for record in self._good(batch)))
+            progress(len(batch))
+        rest = order.rest()
+        while held := list(itertools.islice(rest, self._batch_records)):
+            await self._load(held)
+        return self.report
+
+    def _take(self, items: Iterator[MemoryRecord | BadLine]) -> list[MemoryRecord | BadLine]:
+        """The next batch; read in a thread, because a pipe or a slow disk must not stop the event loop."""
+        return list(itertools.islice(items, self._batch_records))
+
+    def _good(self, batch: Sequence[MemoryRecord | BadLine]) -> list[MemoryRecord]:
+        good = []
+        for item in batch:
+            if isinstance(item, BadLine):
+                self._refuse(f"line {item.line}: {item.problem}", None)
+            else:
+                good.append(item)
+        return good
+
+    async def _load(self, records: Iterable[MemoryRecord]) -> None:
+        batch = self._linked(records)
+        if not batch:
+            return
+        self._keep_ids = self._keep_ids or self._resuming()
+        try:
+            await self._store(batch)
+        except InvalidArgument as error:
+            if not self._skip_bad:
+                self._refuse(_complaint(batch, error), error)
+            for record in batch:
+                await self._load_alone(record)
+
+    async def _load_alone(self, record: MemoryRecord) -> None:
+        """Load one record of a batch that was refused; trimmed again, since its target may be what was refused."""
+        try:
+            await self._store(self._linked([record]))
+        except InvalidArgument as error:
+            self._refuse(_complaint([record], error), error)
+
+    async def _store(self, batch: Sequence[MemoryRecord]) -> None:
+        loaded = await self._target.load(batch, keep_ids=self._keep_ids, known_ids=self._ids)
+        self._same_ids += sum(1 for given, kept in loaded.ids.items() if given == kept and given not in self._ids)
+        self._ids.update(loaded.ids)
+        self.report.stored += loaded.stored
+        self.report.duplicates += loaded.duplicates
+        self.report.redacted += loaded.redacted
+
+    def _linked(self, records: Iterable[MemoryRecord]) -> list[MemoryRecord]:
+        """The records with only those links that lead to something loaded before or earlier in the batch."""
+        within: set[int] = set()
+        linked = []
+        for record in records:
+            trimmed = trim(record, lambda target: target in within or target in self._ids)
+            self.report.unlinked += trimmed.cut
+            linked.append(trimmed.record)
+            if record.id is not None:
+                within.add(record.id)
+        return linked
+
+    def _resuming(self) -> bool:
+        """Whether all that the store held is the beginning of this very file, under the same ids.
+
+        True for an empty store, and for one that an interrupted import of the file left behind: there the rest may
+        keep its ids too.
+        """
+        return self._same_ids == len(self._ids) == self._found_before
+
+    def _refuse(self, problem: str, cause: Exception | None) -> None:
+        if self._skip_bad:
+            self.report.skipped += 1
+            self.report.first_problem = self.report.first_problem or problem
+            return
+        before = self.report.stored + self.report.duplicates
+        raise TransferError(
+            f"{problem}. Nothing of its batch was stored; {before:,} memories before it are. Correct it and import "
+            "the file again (what is stored counts as duplicate), or pass --skip-bad."
+        ) from cause
+
+
+def _complaint(batch: Sequence[MemoryRecord], error: InvalidArgument) -> str:
+    """What is wrong, with the line if the error does not say it."""
+    text = str(error).removesuffix(".")
+    lines = [record.line for record in batch if record.line is not None]
+    if text.startswith("line ") or not lines:
+        return text
+    where = f"line {lines[0]}" if len(lines) == 1 else f"lines {min(lines)} to {max(lines)}"
+    return f"{where}: {text}"

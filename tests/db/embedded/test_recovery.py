@@ -1,0 +1,161 @@
+"""What was killed or left behind confuses nobody."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+
+from athena_mcp.db.embedded import EmbeddedServer, find_strays, server_status
+from athena_mcp.db.embedded.account import account_for
+from tests.db.embedded.holder import Holder, Patience, gone
+
+Serve = Callable[[Path], EmbeddedServer]
+
+
+def pid(data_dir: Path) -> int:
+    found = server_status(data_dir).pid
+    assert found is not None
+    return found
+
+
+def test_a_killed_process_has_simply_left(data_dir: Path, serve: Serve) -> None:
+    with Holder(data_dir) as killed:
+        killed.start()
+        server = serve(data_dir)
+        server.start()
+        running = pid(data_dir)
+        killed.kill()
+    assert server.stop()
+    assert gone(running)
+
+
+def test_a_server_whose_only_process_was_killed_is_a_stray_until_the_next_one_comes(
+    data_dir: Path, serve: Serve
+) -> None:
+    with Holder(data_dir) as killed:
+        killed.start()
+        running = pid(data_dir)
+        assert find_strays(data_dir) == []
+        killed.kill()
+    Patience().until(lambda: not server_status(data_dir).processes)
+    assert [stray.pid for stray in find_strays(data_dir)] == [running]
+    server = serve(data_dir)
+    server.start()
+    assert pid(data_dir) == running
+    assert find_strays(data_dir) == []
+    assert server.stop()
+
+
+def test_a_server_whose_only_process_was_killed_ends_by_itself(data_dir: Path) -> None:
+    with Holder(data_dir, watch_interval_s=0.1) as killed:
+        killed.start()
+        running = pid(data_dir)
+        killed.kill()
+    Patience().until(lambda: gone(running))
+    log = (data_dir / "postgres" / "server.log").read_text(encoding="utf-8")
+    assert "received fast shutdown request" in log
+    assert "FATAL" not in log
+
+
+def test_the_watch_leaves_a_server_alone_that_is_in_use(data_dir: Path) -> None:
+    server = EmbeddedServer(data_dir, watch_interval_s=0.01)
+    with psycopg.connect(server.start().conninfo, autocommit=True) as connection:
+        # Twenty rounds of the watch, as PostgreSQL itself counts them.
+        rounds = "SELECT xact_commit FROM pg_stat_database WHERE datname = 'postgres'"
+        before = connection.execute(rounds).fetchone()
+        assert before is not None
+
+        def later() -> bool:
+            now = connection.execute(rounds).fetchone()
+            return now is not None and now[0] > before[0] + 20
+
+        Patience(30).until(later)
+    assert server.stop()
+
+
+def test_a_killed_server_is_started_anew_and_its_busy_sessions_are_ended(data_dir: Path, serve: Serve) -> None:
+    server = serve(data_dir)
+    address = server.start()
+    first = pid(data_dir)
+    with psycopg.connect(address.conninfo, autocommit=True) as connection:
+        busy = connection.info.backend_pid
+        connection.execute("CREATE TABLE written AS SELECT 'acknowledged' AS word")
+        connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 100000000000)")
+        connection.pgconn.flush()
+        os.kill(first, signal.SIGKILL)
+        Patience().until(lambda: not server_status(data_dir).running)
+        assert busy in {stray.pid for stray in find_strays(data_dir)}
+        address = server.start()
+    assert pid(data_dir) != first
+    assert gone(busy)
+    with psycopg.connect(address.conninfo) as connection:
+        assert connection.execute("SELECT word FROM written").fetchone() == ("acknowledged",)
+
+
+def test_a_process_number_that_somebody_else_has_now_is_not_taken_for_the_server(data_dir: Path, serve: Serve) -> None:
+    home = data_dir / "postgres"
+    account = account_for(home / "cluster")
+    # Of the same account, so that PostgreSQL by itself would take it for a running server.
+    with subprocess.Popen([*(account.prefix if account else ()), "cat"], stdin=subprocess.PIPE) as other:
+        note = f"{other.pid}\n{home / 'cluster'}\n1700000000\n5432\n{home / 'socket'}\n\n  1234 5678\nready   \n"
+        (home / "cluster" / "postmaster.pid").write_text(note, encoding="utf-8")
+        (home / "socket" / ".s.PGSQL.5432.lock").write_text(note, encoding="utf-8")
+        (home / "socket" / ".s.PGSQL.5432").touch()
+        assert not server_status(data_dir).running
+        serve(data_dir).start()
+        assert pid(data_dir) != other.pid
+        assert other.poll() is None
+
+
+def test_a_killed_creation_leaves_nothing_half_done(tmp_path: Path, serve: Serve) -> None:
+    home = tmp_path / "postgres"
+    with Holder(tmp_path) as killed:
+        killed.begin()
+        Patience().until(lambda: any(home.glob("new-cluster-*/base")))
+        killed.kill()
+    assert not (home / "cluster").exists()
+    server = serve(tmp_path)
+    server.start()
+    assert (home / "cluster" / "PG_VERSION").exists()
+    assert server.stop()
+
+
+def test_leftovers_of_a_killed_creation_are_removed(tmp_path: Path, serve: Serve) -> None:
+    leftover = tmp_path / "postgres" / "new-cluster-0000"
+    leftover.mkdir(parents=True)
+    (leftover / "PG_VERSION").write_text("18\n", encoding="utf-8")
+    serve(tmp_path).start()
+    assert not list((tmp_path / "postgres").glob("new-cluster-*"))
+
+
+def test_a_start_waits_for_a_shutdown_and_then_starts_anew(data_dir: Path, serve: Serve) -> None:
+    leaving, coming = serve(data_dir), serve(data_dir)
+    leaving.start()
+    first = pid(data_dir)
+    # A shutdown that refuses newcomers and lasts until those who are connected have left.
+    os.kill(first, signal.SIGTERM)
+    Patience().until(lambda: server_status(data_dir).state == "stopping")
+    thread = threading.Thread(target=coming.start)
+    thread.start()
+    Patience().until(lambda: server_status(data_dir).lock_held)
+    leaving.stop()
+    thread.join(20)
+    assert pid(data_dir) != first
+    assert coming.stop()
+
+
+def test_a_copied_data_folder_has_a_server_of_its_own(data_dir: Path, tmp_path: Path, serve: Serve) -> None:
+    serve(data_dir).start()
+    subprocess.run(["cp", "-a", str(data_dir), str(tmp_path / "copy")], check=True)
+    assert not server_status(tmp_path / "copy").running
+    copy = serve(tmp_path / "copy")
+    copy.start()
+    assert pid(tmp_path / "copy") != pid(data_dir)
+    assert copy.stop()
+    assert server_status(data_dir).running
