@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -26,8 +26,11 @@ from athena_mcp.telemetry import Statistics
 if TYPE_CHECKING:
     from athena_mcp.db.embedded import EmbeddedServer
     from athena_mcp.db.pool import Database
+    from athena_mcp.embed.embedder import EmbedderHandle
     from athena_mcp.manager import MemoryManager
     from athena_mcp.search.vector_arm import VectorArm
+
+MakeHandle = Callable[[], "EmbedderHandle"]
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +51,13 @@ def own_version() -> str:
 class App:
     """The running application: a manager that comes up in the background, and what it is made of."""
 
-    def __init__(self, settings: Settings, tasks: anyio.abc.TaskGroup) -> None:
+    def __init__(self, settings: Settings, tasks: anyio.abc.TaskGroup, embedder: MakeHandle | None = None) -> None:
         self.settings = settings
         self.statistics = Statistics(own_version())
         self.session_id = f"{datetime.now(UTC):%Y-%m-%d}-{uuid.uuid4().hex[:8]}"
         self._tasks = tasks
+        self._make_handle = embedder
+        self._vectors: VectorArm | None = None
         self._attempt: anyio.Event | None = None
         self._manager: MemoryManager | None = None
         self._error: AthenaError | None = None
@@ -86,6 +91,11 @@ class App:
             )
         return self._manager
 
+    async def warmed(self) -> None:
+        """Wait for the embedder to be loaded, or to have failed to; after `manager`."""
+        if self._vectors is not None:
+            await self._vectors.warmed()
+
     async def _settled(self) -> None:
         """Wait for the attempt under way to have ended, either way."""
         if self._attempt is not None:
@@ -118,7 +128,7 @@ class App:
         from athena_mcp.remember.redact import Redactor
         from athena_mcp.search.vector_arm import VectorArm
 
-        vectors = VectorArm(static_handle())
+        vectors = self._vectors = VectorArm((self._make_handle or static_handle)())
         database = Database(self._find_server, max_connections=self.settings.max_connections)
         self._tasks.start_soon(vectors.warm)
         connection = await database.connect()
@@ -201,15 +211,16 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[App]:
+async def open_app(settings: Settings, *, embedder: MakeHandle | None = None) -> AsyncIterator[App]:
     """The application of this process; entering returns at once, leaving lets go of everything.
 
+    `embedder` makes the handle of another embedder than the default one.
     Its task group, which the layers of every recall run on, is entered here: by a server in its lifespan.
     """
     app: App | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            app = App(settings, tasks)
+            app = App(settings, tasks, embedder)
             try:
                 yield app
             finally:

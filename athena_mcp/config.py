@@ -67,7 +67,7 @@ def resolve_settings(
     name = project or environ.get("ATHENA_PROJECT") or None
     if name is not None:
         name = name.strip()
-        if not name or len(name) > MAX_NAME_CHARS or not name.isprintable():
+        if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
             raise ConfigurationError(f"ATHENA_PROJECT must be 1 to {MAX_NAME_CHARS} printable characters.")
     return Settings(
         data_dir=(folder or default_data_dir()).expanduser().absolute(),

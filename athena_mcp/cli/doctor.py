@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 
 import click
@@ -42,7 +41,7 @@ def command(flags: Flags, as_json: bool) -> None:
     else:
         say(findings_text(findings))
     if any(finding.status == "failed" for finding in findings):
-        sys.exit(EXIT_FAILURE)
+        click.get_current_context().exit(EXIT_FAILURE)
 
 
 def findings_text(findings: Sequence[Finding]) -> str:

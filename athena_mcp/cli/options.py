@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,10 +32,11 @@ class Text(TextBase):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The text itself."""
-        text = str(value)
         try:
+            # What the locale could not decode may be UTF-8 all the same.
+            text = os.fsencode(value).decode("utf-8") if _escaped(value) else str(value)
             text.encode("utf-8")
-        except UnicodeEncodeError:
+        except UnicodeError:
             self.fail("is not valid UTF-8 text; check the terminal's encoding", param, ctx)
         return text
 
@@ -55,6 +57,11 @@ class JsonObject(Text):
         if not isinstance(decoded, dict):
             self.fail('is not a JSON object such as {"outcome": "success"}', param, ctx)
         return decoded
+
+
+def _escaped(value: object) -> bool:
+    """Whether Python smuggled bytes into `value` that are no text in the locale's encoding."""
+    return isinstance(value, str) and any(0xDC80 <= ord(c) <= 0xDCFF for c in value)
 
 
 TEXT = Text()

@@ -83,18 +83,18 @@ def root(context: click.Context) -> None:
     Fill it with your history:  athena-mcp import --git .
     Ask it:                     athena-mcp recall "why did we pin the driver?"
     """
+    flags = context.ensure_object(Flags)
     if context.invoked_subcommand is None:
-        sys.exit(serve(context.ensure_object(Flags)))
+        sys.exit(serve(flags))
 
 
 def run_command(arguments: Sequence[str]) -> int:
     """Run the command line `arguments` and return its exit code; every error becomes one line on standard error."""
     prepare_streams()
     try:
-        result = root.main(args=list(arguments), prog_name="athena-mcp", standalone_mode=False)
+        code = _invoke(arguments)
+        # Here and not at the interpreter's end, where a reader that has gone could only be met with noise.
         sys.stdout.flush()
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -102,7 +102,17 @@ def run_command(arguments: Sequence[str]) -> int:
         return EXIT_INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the border to the terminal
         return _report(error)
-    return result if isinstance(result, int) else EXIT_OK
+    return code
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Run the command; its exit code. Not by `root.main`, which exits by itself when the reader of the output has gone."""
+    try:
+        with root.make_context("athena-mcp", list(arguments)) as context:
+            root.invoke(context)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    return EXIT_OK
 
 
 def _report(error: Exception) -> int:

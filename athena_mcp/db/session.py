@@ -102,18 +102,21 @@ class Session:
         self, work: Callable[[psycopg.AsyncCursor[Any]], Awaitable[None]], rows: BaseRowFactory[Any] = tuple_row
     ) -> list[Any]:
         timeout_ms = self._timeout_ms()
+        fetched: list[Any] = []
         self._busy = True
         try:
             with anyio.CancelScope(shield=True):
                 await self._limit(timeout_ms)
                 cursor = self._connection.cursor(row_factory=rows)
                 await work(cursor)
-                return await cursor.fetchall() if cursor.description else []
+                if cursor.description:
+                    fetched = await cursor.fetchall()
         except psycopg.Error as error:
             await checkpoint()  # cancelled by our own watcher: the cancellation is the news, not the query's end
             raise translate(error) from error
         finally:
             self._busy = False
+        return fetched
 
     @staticmethod
     def _timeout_ms() -> int:

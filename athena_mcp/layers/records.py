@@ -140,7 +140,8 @@ SELECT m.id, p.name AS project, m.layer::text AS layer, m.content, m.created_at,
         FROM athena.relations r
         JOIN athena.entities a ON a.project_id = r.project_id AND a.id = r.subject_id
         JOIN athena.entities b ON b.project_id = r.project_id AND b.id = r.object_id
-        WHERE r.project_id = m.project_id AND r.memory_id = m.id AND (%(ended)s OR r.ended_at IS NULL)) AS relations
+        WHERE r.project_id = m.project_id AND r.memory_id = m.id
+            AND (%(ended)s OR r.ended_at IS NULL)) AS relations
 FROM athena.memories m
 JOIN athena.projects p ON p.id = m.project_id
 LEFT JOIN athena.episodic_details e ON e.project_id = m.project_id AND e.memory_id = m.id
@@ -168,7 +169,7 @@ ORDER BY m.id LIMIT %(limit)s
 
 
 async def read_memories(session: Session, project_ids: Sequence[int], ids: Sequence[int]) -> dict[int, Memory]:
-    """The memories with these ids in these projects, by id, with the relations that still hold; unknown ones are absent."""
+    """The memories with these ids, by id, with the relations that still hold; those not in the projects are absent."""
     return await _read(session, _BY_IDS, {"projects": list(project_ids), "ids": list(ids), "ended": False})
 
 

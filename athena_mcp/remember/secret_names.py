@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from athena_mcp.remember.secret_values import Setting, Span, is_password, is_token
@@ -25,20 +26,23 @@ _VALUE = (
     r"|(?P<bare>[^\s\"'`<>,][^\s\"'`<>]{0,400}+))"
 )
 _JOIN = (
-    # password: …, password = …, "password": …, **password**: …, password := …, password => …, password == …
     r"(?:\\?[\"'`\]]|\*\*){0,2}(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40})?"
-    r"(?P<join>[ \t]{0,4}(?::=|=>|={1,3}|!=|:)(?:\*\*)?[ \t]{0,4}"
+    # password: …, password = …, "password": …, **password**: …, password := …, password => …, password == …
+    r"(?:(?P<join>[ \t]{0,4}(?::=|=>|={1,3}|!=|:)(?:\*\*)?[ \t]{0,4}"
     # password: str = …
     r"|[ ]?:[ ]?[A-Za-z][\w.|\[\] ]{0,24}?[ ]?=[ ]?"
     # {"name": "DB_PASSWORD", "value": …}
     r"|\\?[\"']?,?\s{0,20}\\?[\"']?value\\?[\"']?[ ]?[:=][ ]?)"
+    # the password is …
+    r"|(?P<prose>[ ](?:is|was|set[ ]to|changed[ ]to|to)[ ])"
+    # PASSWORD 'x', as in SQL
+    r"|[ ](?=[\"'`]))"
 )
-_PROSE_JOIN = r"(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40})?[ ](?:is|was|set[ ]to|changed[ ]to|to)[ ]"
 
 
 @dataclass(frozen=True, slots=True)
 class NamedPattern:
-    """One way to attach a value to a name; `setting` is how sure it is, or None: the match shows it."""
+    """One way to attach a value to a name; `setting` is that of a value without quotes, or None: the match shows it."""
 
     expression: str
     hints: tuple[str, ...]
@@ -46,14 +50,10 @@ class NamedPattern:
 
 
 NAMED: tuple[NamedPattern, ...] = (
-    # a name, a sign of assignment, a value
+    # a name, a sign of assignment or a verb, a value
     NamedPattern(_NAME + _JOIN + _VALUE, _HINTS),
-    # the password is …
-    NamedPattern(_NAME + _PROSE_JOIN + _VALUE, _HINTS, Setting.PROSE),
     # --password …
     NamedPattern(rf"--[\w-]{{0,30}}?{_NAME}[ =]{_VALUE}", ("--",), Setting.LOOSE),
-    # PASSWORD 'x', as in SQL
-    NamedPattern(rf"{_NAME}[ ](?=[\"'`]){_VALUE}", _HINTS),
     # a line of a .netrc file
     NamedPattern(rf"login[ ][^\s]{{1,80}}[ ]{_NAME}[ ]{_VALUE}", ("login",), Setting.LOOSE),
     # curl -u user:password
@@ -68,21 +68,31 @@ _NEXT_FIELD = re.compile(r"[&,;][\w .-]{1,40}=|\\[nrt]|[,;}\]]+[\"'{\[]?$")
 
 
 def secret_in(match: re.Match[str], setting: Setting | None = None) -> Span | None:
-    """The secret that `match` holds, if its value is one. `setting` overrides what the match shows by itself."""
+    """The secret that `match` holds, if its value is one; `setting` is that of a value without quotes."""
     groups = match.groupdict()
     kind = next((name for name in _NAME_GROUPS if groups.get(name)), "password")
     if groups.get("quoted") is not None:
         start, end = match.span("quoted")
-        setting = setting if setting is Setting.PROSE else Setting.QUOTED
     else:
         start, end = match.span("bare")
         end = start + len(_bare(match["bare"]))
-        setting = setting or (Setting.TIGHT if (groups.get("join") or "") in _TIGHT_JOINS else Setting.LOOSE)
     value = match.string[start:end]
     in_call = match.string[end : end + 1] in {",", ")"}
-    if is_password(value, setting, in_call=in_call) if kind == "password" else is_token(value):
-        return Span(start, end, kind.replace("_", "-"))
-    return None
+    if kind == "password":
+        secret = is_password(value, _setting(groups, setting), in_call=in_call)
+    else:
+        secret = is_token(value)
+    return Span(start, end, kind.replace("_", "-")) if secret else None
+
+
+def _setting(groups: Mapping[str, str | None], bare: Setting | None) -> Setting:
+    if groups.get("prose"):
+        return Setting.PROSE
+    if groups.get("quoted") is not None:
+        return Setting.QUOTED
+    if bare is not None:
+        return bare
+    return Setting.TIGHT if (groups.get("join") or "") in _TIGHT_JOINS else Setting.LOOSE
 
 
 def _bare(value: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from mcp.server import ServerRequestContext
@@ -164,7 +165,13 @@ async def list_tools(
     _ctx: ServerRequestContext[ServerState], _params: PaginatedRequestParams | None
 ) -> ListToolsResult:
     """Answer `tools/list`."""
-    return ListToolsResult(tools=[tool.published() for tool in TOOLS.values()])
+    return ListToolsResult(tools=list(_published_tools()))
+
+
+@cache
+def _published_tools() -> tuple[Tool, ...]:
+    # Making the schemas takes longer than most calls, and they never change.
+    return tuple(tool.published() for tool in TOOLS.values())
 
 
 async def call_tool(ctx: ServerRequestContext[ServerState], params: CallToolRequestParams) -> CallToolResult:

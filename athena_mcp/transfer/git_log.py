@@ -54,7 +54,8 @@ class GitRepository:
             raise TransferError(f"{path} is not a folder.")
         self._path = path
         # `--no-pager` and the rest keep a user's settings from changing what is printed or from starting programs.
-        self._git = [git, "--no-pager", "-c", "log.showSignature=false", "-c", "core.fsmonitor=false", "-C", str(path)]
+        settings = ("log.showSignature=false", "log.showRoot=true", "diff.relative=false", "core.fsmonitor=false")
+        self._git = [git, "--no-pager", *(part for one in settings for part in ("-c", one)), "-C", str(path)]
         self.root = Path(self._ask("rev-parse", "--absolute-git-dir"))
 
     def count(self, commits: GitRange) -> int:

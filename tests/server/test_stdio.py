@@ -16,8 +16,8 @@ RECALL = {"name": "recall", "arguments": {"query": "x"}}
 posix = pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
 
 
-def left_tidily(server: Process, within_s: float = 2.0) -> float:
-    """Wait for the end; the seconds it took, after checking that the application was closed and the code is 0."""
+def left_tidily(server: Process, within_s: float = 4.0) -> None:
+    """The process ends by itself with code 0, having closed its application; a hang would take far longer."""
     started = time.monotonic()
     code = server.popen.wait(timeout=15)
     took_s = time.monotonic() - started
@@ -26,7 +26,6 @@ def left_tidily(server: Process, within_s: float = 2.0) -> float:
     assert "closed" in errors
     assert "Traceback" not in errors
     assert took_s < within_s
-    return took_s
 
 
 def test_discovery_does_not_choose_the_era() -> None:
@@ -105,7 +104,7 @@ def test_an_end_of_input_before_any_request_is_an_end() -> None:
     with process() as server:
         assert server.popen.stdin is not None
         server.popen.stdin.close()
-        left_tidily(server, within_s=4.0)
+        left_tidily(server)
 
 
 def test_a_client_that_stops_reading_does_not_hold_the_exit() -> None:

@@ -89,9 +89,15 @@ def test_serving_imports_nothing_that_only_commands_need(arguments: list[str]) -
 
 
 def test_help_imports_neither_driver_nor_sdk() -> None:
-    code = "import sys; from athena_mcp.cli.root import run_command; run_command(['--help']); print(sorted(sys.modules))"
+    code = (
+        "import sys; from athena_mcp.cli.root import run_command; run_command(['--help']); print(sorted(sys.modules))"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for heavy in ("psycopg", "mcp", "numpy", "wordllama"):
         assert f"'{heavy}'" not in done.stdout

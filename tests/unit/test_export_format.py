@@ -110,7 +110,9 @@ def test_a_procedures_counts_are_written() -> None:
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip))
 def test_any_text_stays_on_one_line_and_comes_back(content: str) -> None:
-    line = to_line(memory_to_row(Memory(id=1, project="p", layer=Layer.SEMANTIC, content=content, created_at=STORED_AT)))
+    line = to_line(
+        memory_to_row(Memory(id=1, project="p", layer=Layer.SEMANTIC, content=content, created_at=STORED_AT))
+    )
     assert line.count("\n") == 1
     record = parse_line(line.encode(), 1, "p")
     assert isinstance(record, MemoryRecord)

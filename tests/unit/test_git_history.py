@@ -225,7 +225,8 @@ def test_the_log_is_parsed_however_it_is_cut_into_pieces(size: int) -> None:
         def read(self, _: int | None = -1, /) -> bytes:
             return super().read(size)
 
-    log = b"\0M\0aa\0100\0Ada\0one\0\0\nx\0y\0\0M\0bb\0oops\0Bob\0two\0\0"
+    words = ["", "M", "aa", "100", "Ada", "one", "", "\nx", "y", "", "M", "bb", "oops", "Bob", "two", "", ""]
+    log = "\0".join(words).encode()
     assert list(parse_log(Pieces(log), "M", 9)) == [
         Commit("aa", datetime(1970, 1, 1, 0, 1, 40, tzinfo=UTC), "Ada", "one", ("x", "y")),
         Commit("bb", None, "Bob", "two", ()),

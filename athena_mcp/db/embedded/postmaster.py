@@ -14,6 +14,7 @@ from athena_mcp.db.embedded.address import leftover_sockets
 from athena_mcp.db.embedded.layout import Layout
 from athena_mcp.errors import EmbeddedServerError
 
+STOPPING = "stopping"
 ORPHANS_GRACE_S = 1.0
 """How long the sessions of a killed server may take to notice it by themselves; only a computing one takes longer."""
 ORPHANS_KILL_S = 3.0
@@ -41,6 +42,12 @@ def running_pid(layout: Layout) -> int | None:
     """The number of the living server process of this folder, None when there is none."""
     noted = read_pid_file(layout)
     return noted.pid if noted is not None and is_server_process(noted.pid, layout.token()) else None
+
+
+def is_stopping(layout: Layout) -> bool:
+    """Whether the server lives and has been told to end."""
+    noted = read_pid_file(layout)
+    return noted is not None and noted.state == STOPPING and is_server_process(noted.pid, layout.token())
 
 
 def is_server_process(pid: int, token: str) -> bool:

@@ -16,7 +16,7 @@ from athena_mcp.db.embedded.binaries import find_binaries
 from athena_mcp.db.embedded.cluster import check_version, cluster_major, create_cluster, write_settings
 from athena_mcp.db.embedded.command import Programs
 from athena_mcp.db.embedded.layout import Layout, disk_error
-from athena_mcp.db.embedded.postmaster import clear_leftovers, is_server_process, running_pid
+from athena_mcp.db.embedded.postmaster import clear_leftovers, is_server_process, is_stopping, running_pid
 from athena_mcp.db.embedded.watch import WATCH_INTERVAL_S, ensure_watch
 from athena_mcp.errors import EmbeddedServerError
 
@@ -56,11 +56,11 @@ class EmbeddedServer:
         """
         with self._turn:
             self._leave.clear()
+            layout = Layout.of(self._data_dir)
             if self._presence is not None and self._address is not None:
-                if presence.answers(self._presence):
+                if not is_stopping(layout) and presence.answers(self._presence):
                     return self._address
                 self._drop_presence()
-            layout = Layout.of(self._data_dir)
             try:
                 layout.prepare()
                 with self._lock(layout, LOCK_WAIT_S):
@@ -128,6 +128,9 @@ class EmbeddedServer:
             create_cluster(layout, programs)
         self._programs = programs
         deadline = time.monotonic() + START_TIMEOUT_S
+        if is_stopping(layout):
+            # Told to end by somebody else, it may be waiting for its last clients, and takes no new ones meanwhile.
+            programs.run("pg_ctl", "stop", "--mode=fast", "--no-wait", cluster=layout.cluster, timeout_s=5)
         address = self._join(layout, deadline) or self._launch(layout, programs, deadline)
         assert self._presence is not None
         presence.ensure_database(self._presence, address.dbname)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,5 +118,3 @@ def test_status_tells_what_it_finds(data_dir: Path, serve: Serve) -> None:
     assert awake.size_bytes > 20_000_000
     (data_dir / "postgres" / "password").chmod(0o644)
     assert "chmod 600" in server_status(data_dir).problems[0]
-    shutil.rmtree(data_dir)
-    assert server_status(data_dir).created is False
