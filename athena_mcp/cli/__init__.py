@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -11,7 +12,7 @@ def main() -> None:
     A host starts this program for its server far more often than a person types a command, and waits for it: so
     nothing that only commands need is imported on the way to the server.
     """
-    from athena_mcp.cli.launch import serve, serve_flags
+    from athena_mcp.cli.launch import EXIT_INTERRUPTED, serve, serve_flags
 
     arguments = sys.argv[1:]
     flags = serve_flags(arguments)
@@ -20,4 +21,8 @@ def main() -> None:
 
     from athena_mcp.cli.root import run_command
 
-    sys.exit(run_command(arguments))
+    code = run_command(arguments)
+    if code == EXIT_INTERRUPTED:
+        # A thread that still waits for standard input would keep the interpreter from ending.
+        os._exit(code)
+    sys.exit(code)

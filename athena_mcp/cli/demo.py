@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _CELLS = 100
 _STOP_WAIT_S = 10.0
+_SHOWN_SECTIONS = ("recall", "executor", "store")
 
 
 @click.command("demo", short_help="Show all of it in a few seconds.")
@@ -62,8 +63,9 @@ async def _show(folder: Path) -> None:
     async with connected(server) as client:
         for question in QUESTIONS:
             await _recall(client, question)
-        say("Statistics\n")
-        say("\n".join(f"  {line}".rstrip() for line in stats_text(await client.call("stats")).splitlines()))
+        statistics = await client.call("stats")
+        say("What `athena-mcp stats` shows, in part\n")
+        say(stats_text({name: statistics[name] for name in _SHOWN_SECTIONS if name in statistics}))
 
 
 async def _remember(client: DemoClient, lesson: Lesson, ids: dict[str, int]) -> None:
@@ -92,10 +94,11 @@ async def _recall(client: DemoClient, question: Question) -> None:
     say(f'  "{question.query}"  ({question.shows})')
     if answer.get("nothing_relevant") or not answer["memories"]:
         say("     nothing relevant is remembered")
-    for row in answer["memories"][:2]:
-        say(f"     {_sureness(row)}#{row['id']:<2} {row['layer']:<11} {one_line(row['content'], _CELLS - 24)}")
-        for fact in _facts(row.get("details", {})):
-            say(f"            {one_line(fact, _CELLS - 12)}")
+    for number, row in enumerate(answer["memories"][:2]):
+        say(f"     #{row['id']:<2} {row['layer']:<11} {_sureness(row)}{one_line(row['content'], _CELLS - 20)}")
+        # The best one is shown with what makes it an answer.
+        for fact in _facts(row.get("details", {})) if number == 0 else ():
+            say(f"                     {one_line(fact, _CELLS - 21)}")
     for row in answer["due"]:
         say(f"     due: {one_line(row['content'], _CELLS - 40)} ({visible(row['because'])})")
     say(f"     {_layers(answer['layers'])}; {answer['elapsed_ms']:.1f} ms")
@@ -111,7 +114,7 @@ def _sureness(row: Mapping[str, Any]) -> str:
 def _facts(details: Mapping[str, Any]) -> list[str]:
     facts = [" → ".join(details["steps"])] if details.get("steps") else []
     if details.get("successes") or details.get("failures"):
-        facts.append(f"went well {details.get('successes', 0)} times, badly {details.get('failures', 0)} times")
+        facts.append(f"successes so far: {details.get('successes', 0)}, failures: {details.get('failures', 0)}")
     facts += [f"{edge['subject']} {edge['relation']} {edge['object']}" for edge in details.get("relations", ())]
     return facts
 

@@ -40,8 +40,7 @@ def lessons(now: datetime) -> tuple[Lesson, ...]:
     return (
         Lesson(
             {
-                "content": "The nightly build failed: the payment tests ran out of database connections after the "
-                "driver upgrade. Capping the pool at eight fixed it.",
+                "content": "The nightly build failed: tests ran out of connections. A pool of eight fixed it.",
                 "layer": "episodic",
                 "occurred_at": ago(2),
                 "details": {"kind": "error", "outcome": "failure", "files": ["payments/pool.py"]},
@@ -58,8 +57,7 @@ def lessons(now: datetime) -> tuple[Lesson, ...]:
         ),
         Lesson(
             {
-                "content": "Decision: user sessions stay in PostgreSQL and not in Redis, because that is one service "
-                "less to run and backups already cover it.",
+                "content": "User sessions stay in PostgreSQL, not Redis: one service less to run and to back up.",
                 "layer": "semantic",
                 "details": {"kind": "decision", "source": "architecture meeting"},
             }
@@ -88,7 +86,7 @@ def lessons(now: datetime) -> tuple[Lesson, ...]:
         ),
         Lesson(
             {
-                "content": "The checkout service calls the auth service for every order; its carts are in PostgreSQL.",
+                "content": "The checkout service calls the auth service for every order.",
                 "layer": "graph",
                 "relations": [
                     {"subject": "checkout service", "relation": "depends on", "object": "auth service"},

@@ -82,7 +82,7 @@ def command(
         project = settings.project if flags.project else detect_project(repository.resolve())
         note(f"Importing into {visible(project)}.")
         work = _import_git(GitRepository(repository), project, GitRange(branch, since, max_count, merges), skip_bad)
-    report = run_with_manager(settings, work)
+    report = run_with_manager(settings, work, embedder=True)
     unlinked = f", {report.unlinked:,} links to memories that are not in the file dropped" if report.unlinked else ""
     say(
         f"{report.stored:,} stored, {report.duplicates:,} duplicates, {report.redacted:,} redacted, "

@@ -66,12 +66,7 @@ def memories_table(memories: list[Memory], cells: int) -> str:
             str(memory.id),
             f"{memory.at:%Y-%m-%d %H:%M}",
             memory.layer.value,
-            f"(replaced by #{memory.superseded_by}) "
-            if memory.superseded_by
-            else "(old) "
-            if memory.superseded_at
-            else "",
-            memory.content,
+            _history(memory) + memory.content,
         )
         for memory in memories
     ]

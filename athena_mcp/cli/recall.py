@@ -71,7 +71,7 @@ def command(
             tags=tags,
         )
 
-    result = run_with_manager(settings_of(flags), ask)
+    result = run_with_manager(settings_of(flags), ask, embedder=True)
     if as_json:
         say_json(result.to_dict())
     else:

@@ -87,7 +87,7 @@ def command(
             key=key,
         )
 
-    receipt = run_with_manager(settings_of(flags), store)
+    receipt = run_with_manager(settings_of(flags), store, embedder=True)
     if as_json:
         say_json(receipt.to_dict())
     else:

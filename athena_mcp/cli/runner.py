@@ -29,13 +29,20 @@ def run(main: Callable[[], Awaitable[T]], *, database: bool = True) -> T:
     return anyio.run(main, backend_options=options)
 
 
-def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitable[T]]) -> T:
-    """Open the memory, do `work` with it and close it again."""
+def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitable[T]], *, embedder: bool = False) -> T:
+    """Open the memory, do `work` with it and close it again.
+
+    `embedder`: wait until it is up, or known to be unable to. A server answers without it meanwhile; a command has no
+    second call to do better in.
+    """
 
     async def main() -> T:
         from athena_mcp.app import open_app
 
         async with open_app(settings) as app:
-            return await work(await app.manager())
+            manager = await app.manager()
+            if embedder:
+                await app.warmed()
+            return await work(manager)
 
     return run(main)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,6 +26,8 @@ IDLE_S = 300.0
 WAIT_S = 10.0
 """How long to wait for a free connection under no other deadline."""
 CLOSE_S = 1.0
+FRESH_S = 1.0
+"""A connection that was used so lately is taken to work."""
 
 Conninfo = str
 """A libpq connection string."""
@@ -63,7 +66,7 @@ class Database:
             timeout=WAIT_S,
             reconnect_timeout=5.0,
             configure=_configure,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             open=False,
             name="athena",
         )
@@ -104,6 +107,7 @@ class Database:
             raise _only(error) from None
         finally:
             if self._pool is not None:
+                connection.athena_used_at = time.monotonic()  # type: ignore[attr-defined]  # read by _check
                 with anyio.CancelScope(shield=True):
                     await self._pool.putconn(connection)
 
@@ -145,9 +149,18 @@ CONNECTION: dict[str, Any] = {
 
 
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
-    # JIT compiles for tens of milliseconds what runs for two; UTC is how times are shown everywhere.
-    await connection.execute("SELECT set_config('jit', 'off', false), set_config('TimeZone', 'UTC', false)")
+    # JIT compiles for tens of milliseconds what runs for two; UTC is how times are shown everywhere; and the statements
+    # are made so that their plans do not depend on the values, which makes planning them each time a waste.
+    await connection.execute(
+        "SELECT set_config('jit', 'off', false), set_config('TimeZone', 'UTC', false), set_config('plan_cache_mode', 'force_generic_plan', false)"
+    )
     await register_vector_async(connection)
+
+
+async def _check(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Whether a connection still works, asked only when it was not in use just now: asking costs a round trip."""
+    if time.monotonic() - getattr(connection, "athena_used_at", 0.0) > FRESH_S:
+        await AsyncConnectionPool.check_connection(connection)
 
 
 def unreachable(error: psycopg.Error) -> str:

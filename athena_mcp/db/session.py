@@ -26,8 +26,10 @@ Row = TypeVar("Row")
 Statement = LiteralString | SQL | Composed
 Values = Mapping[str, Any] | Sequence[Any] | None
 
-DEFAULT_STATEMENT_S = 60.0
-"""The limit of a statement that runs under no deadline."""
+DEFAULT_STATEMENT_S = 10.0
+"""The limit of a statement that runs under no deadline; what may take longer brings a deadline of its own."""
+CLOSE_ENOUGH = 0.9
+"""A limit that is already set and at least this much of the one wanted is not set anew."""
 CANCEL_S = 1.0
 """How long asking the server to cancel a query may take."""
 
@@ -120,16 +122,15 @@ class Session:
 
     @staticmethod
     def _timeout_ms() -> int:
-        """What is left for the next statement, rounded down to two digits so that it rarely has to be set anew."""
+        """What is left for the next statement."""
         remaining_s = anyio.current_effective_deadline() - anyio.current_time()
         budget = DEFAULT_STATEMENT_S if math.isinf(remaining_s) and remaining_s > 0 else budget_s(remaining_s)
         if budget < 0.001:
             raise DeadlineExceeded("No time was left for the database.")
-        milliseconds = int(budget * 1000)
-        step = 10 ** max(0, len(str(milliseconds)) - 2)
-        return int(milliseconds // step * step)
+        return int(budget * 1000)
 
     async def _limit(self, timeout_ms: int) -> None:
-        if getattr(self._connection, "athena_timeout_ms", None) != timeout_ms:
+        set_ms = getattr(self._connection, "athena_timeout_ms", 0)
+        if not timeout_ms * CLOSE_ENOUGH <= set_ms <= timeout_ms:
             await self._connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(timeout_ms),))
             self._connection.athena_timeout_ms = timeout_ms  # type: ignore[attr-defined]  # lives as long as the setting

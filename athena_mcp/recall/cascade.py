@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from athena_mcp.embed.embedder import Vector
 
 EMPTY = "holds nothing in this scope"
-ARM_LIMIT = 60
+ARM_LIMIT = 40
 """Candidates that one arm of one layer names: enough that the best fused hit is among them."""
 
 

@@ -116,7 +116,5 @@ class _ThreadRun(Generic[T]):
 
 
 def _is_coroutine_function(method: object) -> bool:
-    """Also for partials, bound methods and objects with an `async def __call__`."""
-    while isinstance(method, functools.partial):
-        method = method.func
+    """Also for bound methods, partials and objects with an `async def __call__`; what it misses costs a thread."""
     return inspect.iscoroutinefunction(method) or inspect.iscoroutinefunction(getattr(method, "__call__", None))  # noqa: B004

@@ -216,7 +216,7 @@ class _Happening:
 
 def _first_event(clause: tuple[str, ...]) -> _Happening | None:
     """The first past happening that is neither a state (*is deployed*) nor an adjective (*the failed jobs*)."""
-    finite = not rules.FINITE_VERBS.isdisjoint(clause[1:])
+    finite = not rules.FINITE_VERBS.isdisjoint(clause[1:5])
     if clause and not finite and len(clause[0]) > 4 and clause[0].endswith("ed") and not clause[0].endswith("eed"):
         return _Happening(0, clause[0])
     for match in _EVENT.find(clause):

@@ -33,7 +33,8 @@ LABELS: Mapping[Layer, tuple[str, ...]] = {
     ),
     Layer.PROSPECTIVE: (
         "todo|todos, to do, fixme, task|tasks, goal|goals, reminder, action item|items, next",
-        "next step|steps, follow up, plan, backlog, open item|items, remaining, remaining work|items|tasks, deadline, milestone",
+        "next step|steps, follow up, plan, backlog, open item|items, remaining, remaining work|items|tasks, deadline",
+        "milestone",
     ),
     Layer.GRAPH: ("relation|relations, relationship|relationships, dependency|dependencies, edge|edges",),
 }
@@ -62,7 +63,8 @@ TASK_CUES: tuple[str, ...] = (
 
 TASK_OPENERS: tuple[str, ...] = (
     "need|needs to, have to, must, should, remember to, investigate, look into, figure out, find out",
-    "follow up, check whether|if, decide whether|if|on|between, ask, consider, finish, plan, schedule, waiting on|for, blocked on|by",
+    "follow up, check whether|if, decide whether|if|on|between, ask, consider, finish, plan, schedule",
+    "waiting on|for, blocked on|by",
     "write up, reply to, talk to, get back to, come back to, revisit, double check",
 )
 """A task, when a text opens with it."""
@@ -79,7 +81,8 @@ OBLIGATIONS: tuple[str, ...] = ("must, should, need~ to, has|have to, will, shal
 
 PROCEDURE_CUES: tuple[str, ...] = (
     "how to, is|here's how we|you|i, steps to|for|are, the step~, step 1|one|2|two, these steps, follow the steps",
-    "procedure|process|workflow|recipe|runbook|instructions|checklist for, the procedure|process to|is, the way to, the trick is to",
+    "procedure|process|workflow|recipe|runbook|instructions|checklist for, the procedure|process to|is",
+    "the way to, the trick is to",
 )
 """A procedure, when found in the first clause."""
 
@@ -123,7 +126,8 @@ EVENT_VERBS: tuple[str, ...] = (
     "complain^, request^, suggest^, propose^, explain^, present^, demo^, onboard^, hire^, join^",
     "skip^, ignore^, patch^, hotfix^, expire^, exceed^, reach^, receive^, send|sent, lock^",
 )
-"""Happenings in the past; at the very beginning any word in ``-ed`` is one. After *is*, *are* or an article they describe a state and do not count."""
+"""Happenings in the past; at the very beginning any word in ``-ed`` is one. After *is*, *are* or an
+article they describe a state and do not count."""
 
 COMMIT_VERBS: tuple[str, ...] = (
     "fix|fixes|fixup, add|adds, remove|removes, update|updates, bump|bumps, drop|drops, rename|renames",
@@ -135,7 +139,7 @@ COMMIT_VERBS: tuple[str, ...] = (
     "release, releasing, version, initial commit, wip, typo|typos, tests for, additional tests",
     "allow|allows, prevent|prevents, enable, disable, raise, optimise, optimize, speed up, polish",
     "document, test, make, refine, include, exclude, migrate, port, backport, hotfix, patch",
-    "ensure|ensures, relax, force, increase, decrease, detect|detects, cap, harmonise, harmonize, unify, bring, restore",
+    "ensure|ensures, relax, force, increase, decrease, detect|detects, cap, harmonise, harmonize, unify, bring",
     "minor, more, better, type check, annotate, mark, load, ignore, skip, close, expand",
 )
 """First words of a commit's subject line."""

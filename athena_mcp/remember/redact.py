@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from athena_mcp.remember.secret_names import NAMED, secret_in
-from athena_mcp.remember.secret_patterns import SECRET_GROUP, SHAPES, TOKENS, SecretPattern, borrowed_patterns
+from athena_mcp.remember.secret_names import NAMED, secret_in, value_start
+from athena_mcp.remember.secret_patterns import NAMED_GROUP, SHAPES, TOKENS, SecretPattern, borrowed_patterns
 from athena_mcp.remember.secret_values import MARKER_OPEN, Setting, Span
 
 MAX_PASSES = 8
@@ -57,8 +57,8 @@ class _Known:
                 yield Span(start, end, self.kind)
 
     def _secret(self, match: re.Match[str]) -> tuple[int, int]:
-        if SECRET_GROUP in self.regex.groupindex:
-            return match.span(SECRET_GROUP)
+        if NAMED_GROUP in self.regex.groupindex:
+            return match.span(NAMED_GROUP)
         if self.borrowed and match.lastindex and len(match[1] or "") >= _MIN_CAPTURE_CHARS:
             return match.span(1)
         return match.span()
@@ -73,10 +73,12 @@ class _Named:
     setting: Setting | None
 
     def spans(self, text: str) -> Iterator[Span]:
-        for match in self.regex.finditer(text):
+        match = self.regex.search(text)
+        while match is not None:
             found = secret_in(match, self.setting)
             if found is not None:
                 yield found
+            match = self.regex.search(text, value_start(match) if found is None else found.end)
 
 
 class Redactor:

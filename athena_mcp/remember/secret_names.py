@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from athena_mcp.remember.secret_values import Setting, Span, is_password, is_token
 
-_PASSWORD = r"pass(?:word|wd|phrase|code)|(?<=[_-])pass|(?<=[_-])pwd|pwd(?=[\"'\s:=])"
+# Patterns of names; the linter takes them for the thing itself.
+_PASSWORD = r"pass(?:word|wd|phrase|code)|(?<=[_-])pass|(?<=[_-])pwd|pwd(?=[\"'\s:=])"  # noqa: S105
 _KEY = (
     r"(?:api|access|secret|private|auth|account|master|signing|encryption)"
     r"[ _-]?(?:access[ _-]?)?key"
 )
-_TOKEN = r"(?:(?:access|auth|api|bearer|refresh|session|bot|deploy|id|personal|service)[ _-]?)?token"
-_SECRET = r"(?:client[ _-]?|app[ _-]?|shared[ _-]?|webhook[ _-]?|jwt[ _-]?)?secret|credentials?"
+_TOKEN = r"(?:(?:access|auth|api|bearer|refresh|session|bot|deploy|id|personal|service)[ _-]?)?token"  # noqa: S105
+_SECRET = r"(?:client[ _-]?|app[ _-]?|shared[ _-]?|webhook[ _-]?|jwt[ _-]?)?secret|credentials?"  # noqa: S105
 
 _HINTS: tuple[str, ...] = ("pass", "pwd", "key", "token", "secret", "credential")
 _NAME = (
@@ -27,10 +28,10 @@ _VALUE = (
 )
 _JOIN = (
     r"(?:\\?[\"'`\]]|\*\*){0,2}(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40})?"
-    # password: …, password = …, "password": …, **password**: …, password := …, password => …, password == …
-    r"(?:(?P<join>[ \t]{0,4}(?::=|=>|={1,3}|!=|:)(?:\*\*)?[ \t]{0,4}"
     # password: str = …
-    r"|[ ]?:[ ]?[A-Za-z][\w.|\[\] ]{0,24}?[ ]?=[ ]?"
+    r"(?:(?P<join>[ ]?:[ ]?[A-Za-z][A-Za-z_.|\[\] ]{0,24}?[ ]?=(?!=)[ ]?"
+    # password: …, password = …, "password": …, password := …, password => …, password -> …, password == …
+    r"|[ \t]{0,4}(?::=|=>|->|={1,3}|!=|:)(?:\*\*)?[ \t]{0,4}"
     # {"name": "DB_PASSWORD", "value": …}
     r"|\\?[\"']?,?\s{0,20}\\?[\"']?value\\?[\"']?[ ]?[:=][ ]?)"
     # the password is …
@@ -53,7 +54,7 @@ NAMED: tuple[NamedPattern, ...] = (
     # a name, a sign of assignment or a verb, a value
     NamedPattern(_NAME + _JOIN + _VALUE, _HINTS),
     # --password …
-    NamedPattern(rf"--[\w-]{{0,30}}?{_NAME}[ =]{_VALUE}", ("--",), Setting.LOOSE),
+    NamedPattern(rf"(?<![\w-])--[\w-]{{0,30}}?{_NAME}[ =]{_VALUE}", ("--",), Setting.LOOSE),
     # a line of a .netrc file
     NamedPattern(rf"login[ ][^\s]{{1,80}}[ ]{_NAME}[ ]{_VALUE}", ("login",), Setting.LOOSE),
     # curl -u user:password
@@ -67,6 +68,11 @@ _TRAILING = ",;.)]}:!?*|\\"
 _NEXT_FIELD = re.compile(r"[&,;][\w .-]{1,40}=|\\[nrt]|[,;}\]]+[\"'{\[]?$")
 
 
+def value_start(match: re.Match[str]) -> int:
+    """Where the value in `match` begins: looking goes on from there when it is no secret."""
+    return match.start("bare") if match["bare"] is not None else match.start("quote") + 1
+
+
 def secret_in(match: re.Match[str], setting: Setting | None = None) -> Span | None:
     """The secret that `match` holds, if its value is one; `setting` is that of a value without quotes."""
     groups = match.groupdict()
@@ -78,11 +84,8 @@ def secret_in(match: re.Match[str], setting: Setting | None = None) -> Span | No
         end = start + len(_bare(match["bare"]))
     value = match.string[start:end]
     in_call = match.string[end : end + 1] in {",", ")"}
-    if kind == "password":
-        secret = is_password(value, _setting(groups, setting), in_call=in_call)
-    else:
-        secret = is_token(value)
-    return Span(start, end, kind.replace("_", "-")) if secret else None
+    known = is_password(value, _setting(groups, setting), in_call=in_call) if kind == "password" else is_token(value)
+    return Span(start, end, kind.replace("_", "-")) if known else None
 
 
 def _setting(groups: Mapping[str, str | None], bare: Setting | None) -> Setting:

@@ -71,6 +71,9 @@ _ALGORITHMS = frozenset(
     }
     | {"base32", "base64", "hs256", "hs512", "rs256", "es256", "ed25519", "aes128", "aes256", "utf8", "totp", "x509"}
 )
+_NAMES_OF_SECRETS = frozenset(
+    {"password", "passwd", "passphrase", "pwd", "token", "credential", "apikey", "key", "pass"}
+)
 _SECRET_WORDS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "apikey", "key", "pass")
 
 
@@ -97,18 +100,21 @@ class Setting(Enum):
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether `value` only marks the place of a secret: a template, a mask, a path, an address,
-    a word such as *changeme*, our own marker."""
-    if MARKER_OPEN in value or _TEMPLATE.match(value) or _PLACE.match(value) or len(set(value.lower())) < _MIN_VARIETY:
-        return True
+    """Whether `value` only marks the place of a secret: a template, a mask, a path, an address, a word such as
+    *changeme*, our own marker.
+    """
     lowered = value.lower()
-    segments = {segment.lower() for segment in _SEPARATORS.split(value) if segment} | {lowered.replace("-", "")}
     return (
-        lowered in _NOT_SECRETS
-        or lowered in _SECRET_WORDS
-        or not segments.isdisjoint(_PLACEHOLDER_WORDS)
-        or not segments.isdisjoint(_ALGORITHMS)
+        _is_mask(value)
+        or _PLACE.match(value) is not None
+        or lowered in _NOT_SECRETS
+        or not (_segments(lowered) | {lowered.replace("-", "")}).isdisjoint(_ALGORITHMS)
     )
+
+
+def is_url_password(value: str) -> bool:
+    """Whether what stands before the ``@`` of an address is a password: anything but a mask."""
+    return not _is_mask(value)
 
 
 def is_wordy(value: str) -> bool:
@@ -166,6 +172,18 @@ def is_password(value: str, setting: Setting, *, in_call: bool = False) -> bool:
 def is_token(value: str) -> bool:
     """Whether `value`, given to a name such as *token*, *secret* or *api key*, is one: it must look generated."""
     return len(value) >= MIN_TOKEN_CHARS and not is_placeholder(value) and is_random(value) and not _CALL.match(value)
+
+
+def _is_mask(value: str) -> bool:
+    """A template, our own marker, one letter repeated, *password* for a password, or a word such as *changeme*."""
+    lowered = value.lower()
+    template = MARKER_OPEN in value or _TEMPLATE.match(value) is not None
+    named = lowered in _NAMES_OF_SECRETS or not _segments(lowered).isdisjoint(_PLACEHOLDER_WORDS)
+    return template or named or len(set(lowered)) < _MIN_VARIETY
+
+
+def _segments(value: str) -> set[str]:
+    return {segment for segment in _SEPARATORS.split(value) if segment}
 
 
 def _names_a_secret(value: str) -> bool:

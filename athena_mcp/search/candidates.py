@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, LiteralString, cast
 
 from psycopg.rows import class_row
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL
 
 from athena_mcp.db.session import Session
 from athena_mcp.model import Layer
@@ -51,6 +52,16 @@ class Search:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """What a candidates statement has. `dimension` is given where the HNSW index is to be used, which is made for it."""
+
+    lexical: bool
+    vector: bool
+    filtered: bool
+    dimension: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A memory that some arm named. Scores are raw: BM25, the weight of the query terms it has, and the cosine."""
 
@@ -71,7 +82,9 @@ async def find_candidates(session: Session, search: Search, layer: Layer) -> lis
     """The union of what both arms find in one layer; filters apply before the limit, so they never cost a hit."""
     if not search.lexical and search.vector is None:
         return []
-    return await session.fetch(candidates_sql(layer, search), candidate_values(search), rows=class_row(Candidate))
+    return await session.fetch(
+        candidates_sql(layer, shape_of(search, layer)), candidate_values(search), rows=class_row(Candidate)
+    )
 
 
 def candidate_values(search: Search) -> dict[str, Any]:
@@ -82,6 +95,9 @@ def candidate_values(search: Search) -> dict[str, Any]:
         "terms": search.lexical.term_ids,
         "weights": search.lexical.weights,
         "mean_length": search.lexical.mean_length,
+        "k1": K1,
+        "k1_plus_1": K1 + 1,
+        "b": B,
         "limit": search.limit,
         "vector": half_vector(search.vector),
         "embedder": search.embedder_id,
@@ -100,86 +116,83 @@ def half_vector(vector: Vector | None) -> object:
     return HalfVector(vector)
 
 
-def candidates_sql(layer: Layer, search: Search) -> Composed:
-    """The query put to one layer; its arms, and the filters, are there only when they are needed."""
-    vectors = Identifier("athena", f"vectors_{layer}")
-    filtered = bool(search.filters)
-    arms: list[Composed] = []
-    if search.lexical:
-        arms.append(
-            SQL(
-                "(SELECT s.project_id, s.memory_id FROM scored s {filter} ORDER BY s.lexical DESC, s.memory_id DESC"
-                " LIMIT %(limit)s)"
-            ).format(filter=SQL(_FILTER).format(row=SQL("s")) if filtered else SQL(""))
-        )
-    if search.vector is not None:
-        distance = _distance(search, layer)
-        arms.append(
-            SQL(
-                "(SELECT v.project_id, v.memory_id FROM {vectors} v {filter}"
-                " {word} v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s"
-                " ORDER BY {distance} LIMIT %(limit)s)"
-            ).format(
-                vectors=vectors,
-                filter=SQL(_FILTER).format(row=SQL("v")) if filtered else SQL(""),
-                word=SQL("AND" if filtered else "WHERE"),
-                distance=distance,
-            )
-        )
-    cosine = SQL("1 - (v.embedding <=> %(vector)s::halfvec)") if search.vector is not None else SQL("NULL::float8")
-    joined = (
-        SQL(
-            "LEFT JOIN {vectors} v ON v.project_id = c.project_id AND v.memory_id = c.memory_id"
-            " AND v.embedder_id = %(embedder)s"
-        ).format(vectors=vectors)
-        if search.vector is not None
-        else SQL("")
+@functools.cache
+def candidates_sql(layer: Layer, shape: Shape) -> SQL:
+    """The query put to one layer; its arms, and the filters, are there only when they are needed.
+
+    A statement has few shapes and is made once for each: composing it anew would cost as much as sending it.
+    """
+    found = []
+    if shape.lexical:
+        found.append(_LEXICAL_ARM.format(layer=layer.value))
+    if shape.vector:
+        d = f"({shape.dimension})" if shape.dimension else ""
+        distance = f"v.embedding{f'::halfvec{d}' if d else ''} <=> %(vector)s::halfvec{d}"
+        own_filter = _FILTER.format(row="v") if shape.filtered else ""
+        found.append(_VECTOR_ARM.format(layer=layer.value, distance=distance, filter=own_filter))
+    text = _CANDIDATES.format(
+        found=" UNION ALL ".join(found),
+        filter=_FILTER.format(row="a") if shape.filtered else "",
+        cosine="1 - (v.embedding <=> %(vector)s::halfvec)" if shape.vector else "NULL::float8",
+        joined=_OWN_VECTOR.format(layer=layer.value) if shape.vector else "",
     )
-    return SQL(_CANDIDATES).format(
-        postings=Identifier("athena", f"postings_{layer}"),
-        k1=Literal(K1),
-        k1_plus_1=Literal(K1 + 1),
-        one_minus_b=Literal(1 - B),
-        b=Literal(B),
-        arms=SQL(" UNION ").join(arms),
-        cosine=cosine,
-        joined=joined,
+    # Put together from the constants below and the names of an enumeration; no caller's text gets here.
+    return SQL(cast("LiteralString", text))
+
+
+def shape_of(search: Search, layer: Layer) -> Shape:
+    """Which shape of the statement a search needs for a layer."""
+    use_index = search.vector is not None and layer not in search.exact
+    return Shape(
+        lexical=bool(search.lexical),
+        vector=search.vector is not None,
+        filtered=bool(search.filters),
+        dimension=len(search.vector) if use_index and search.vector is not None else None,
     )
 
 
-def _distance(search: Search, layer: Layer) -> Composed | SQL:
-    """Cosine distance; written as the HNSW index has it where that index is to be used (athena_mcp/search/hnsw.py)."""
-    if layer in search.exact or search.vector is None:
-        return SQL("v.embedding <=> %(vector)s::halfvec")
-    dimension = Literal(len(search.vector))
-    return SQL("v.embedding::halfvec({d}) <=> %(vector)s::halfvec({d})").format(d=dimension)
+# Read from the covering index of the layer's partition alone.
+_LEXICAL_ARM = """
+SELECT p.project_id, p.memory_id, w.weight, NULL::float8 AS distance,
+    w.weight * p.tf * %(k1_plus_1)s::float8
+        / (p.tf + %(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * p.length / %(mean_length)s::float8)) AS part
+FROM unnest(%(term_projects)s::integer[], %(terms)s::integer[], %(weights)s::float8[])
+    AS w (project_id, term_id, weight)
+JOIN athena.postings_{layer} p ON p.project_id = w.project_id AND p.term_id = w.term_id
+"""
 
+# Scanned within the projects, or read from the HNSW index of the layer's partition.
+_VECTOR_ARM = """
+(SELECT v.project_id, v.memory_id, 0::float8 AS weight, {distance} AS distance, 0::float8 AS part
+FROM athena.vectors_{layer} v {filter}
+WHERE v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s
+ORDER BY distance LIMIT %(limit)s)
+"""
 
-# Postings are read from the covering index of the layer's partition; memories and vectors by their keys.
+# All that the vector arm names and then the best of the lexical arm. The arms are added up in one pass: joining two
+# lists whose sizes the planner cannot know cost ten times as much.
 _CANDIDATES = """
-WITH scored AS MATERIALIZED (
-    SELECT p.project_id, p.memory_id, sum(w.weight) AS covered,
-        sum(w.weight * p.tf * {k1_plus_1}::float8
-            / (p.tf + {k1}::float8 * ({one_minus_b}::float8 + {b}::float8 * p.length / %(mean_length)s::float8)
-            )) AS lexical
-    FROM unnest(%(term_projects)s::integer[], %(terms)s::integer[], %(weights)s::float8[])
-        AS w (project_id, term_id, weight)
-    JOIN {postings} p ON p.project_id = w.project_id AND p.term_id = w.term_id
-    GROUP BY p.project_id, p.memory_id
-), chosen AS (
-    {arms}
+WITH added AS (
+    SELECT f.project_id, f.memory_id, sum(f.part) AS lexical, sum(f.weight) AS covered, min(f.distance) AS distance
+    FROM ({found}) AS f GROUP BY f.project_id, f.memory_id
+), chosen AS MATERIALIZED (
+    SELECT a.* FROM added a {filter}
+    ORDER BY a.distance IS NULL, a.lexical DESC, a.memory_id DESC LIMIT 2 * %(limit)s
 )
-SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
-    coalesce(s.lexical, 0) AS lexical, coalesce(s.covered, 0) AS covered, {cosine} AS cosine
+SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance, c.lexical, c.covered,
+    {cosine} AS cosine
 FROM chosen c
 JOIN athena.memories m ON m.project_id = c.project_id AND m.id = c.memory_id
-LEFT JOIN scored s ON s.project_id = c.project_id AND s.memory_id = c.memory_id
 {joined}
+"""
+
+_OWN_VECTOR = """
+LEFT JOIN athena.vectors_{layer} v ON v.project_id = c.project_id AND v.memory_id = c.memory_id AND v.embedder_id = %(embedder)s
 """
 
 _FILTER = """
 JOIN athena.memories f ON f.project_id = {row}.project_id AND f.id = {row}.memory_id
-WHERE (%(since)s::timestamptz IS NULL OR f.at >= %(since)s)
+    AND (%(since)s::timestamptz IS NULL OR f.at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR f.at <= %(until)s)
     AND f.tags @> %(tags)s::text[]
 """

@@ -47,11 +47,14 @@ class _Term(NamedTuple):
     df: int
 
 
-# The primary key of athena.terms serves it.
+# The primary key of athena.terms serves it, once a term: OFFSET keeps the planner from reading a whole project's terms.
 _TERMS = """
 SELECT q.term, t.project_id, t.id, coalesce(t.df, 0)
 FROM athena.terms_of(athena.search_config(), %(query)s) AS q
-LEFT JOIN athena.terms t ON t.term = q.term AND t.project_id = ANY (%(projects)s)
+LEFT JOIN LATERAL (
+    SELECT project_id, id, df FROM athena.terms
+    WHERE term = q.term AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
+) AS t ON true
 """
 
 

@@ -77,7 +77,7 @@ class CueTable(Generic[MeaningT]):
     """Cues by meaning, made ready for looking them up in a text. Immutable once built."""
 
     def __init__(self, cues: Mapping[MeaningT, Iterable[str]]) -> None:
-        """`cues` gives each meaning its lines of cues; where two meanings claim a place, the earlier one comes first."""
+        """`cues` gives each meaning its lines of cues; where two claim a place, the earlier comes first."""
         by_first_word: dict[str, set[tuple[tuple[str, ...], MeaningT]]] = {}
         for meaning, lines in cues.items():
             for cue in ",".join(lines).split(","):

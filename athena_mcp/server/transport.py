@@ -96,7 +96,9 @@ class StdioTransport:
         elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
             # A cancelled request is never answered.
             self._settled((message.params or {}).get("requestId"))
-        await self._inbound_in.send(SessionMessage(message))
+        # Handed over whole or not at all: a request that is in flight for us must be so for the server.
+        with anyio.move_on_after(self._drain_s, shield=True):
+            await self._inbound_in.send(SessionMessage(message))
 
     async def _write_outbound(self) -> None:
         try:

@@ -233,13 +233,20 @@ def test_statistics_are_shown_as_values_tables_and_lists() -> None:
         {
             "uptime_s": 1.5,
             "layers": {"semantic": {"p50_ms": 1.25, "n": 1000}, "graph": {"p50_ms": None}},
+            "executor": {
+                "calls": 3,
+                "layers": {
+                    "semantic": {"calls": 3, "latency_ms": {"p50": 1.25}},
+                    "graph": {"calls": 0, "latency_ms": {"p50": None}},
+                },
+            },
             "servers": [{"pid": 7, "recalls": {"count": 2}}],
             "empty": {},
         }
     )
-    assert "uptime s: 1.5" in text
-    assert "semantic  1.25    1,000" in text
-    assert "graph     -       -" in text
-    assert "servers 1" in text
-    assert "pid: 7" in text
-    assert "count: 2" in text
+    assert text.split("\n\n") == [
+        "uptime s 1.5",
+        "layers\n  semantic: p50 ms 1.25 · n 1000\n  graph: p50 ms -",
+        "executor\n  calls 3\n  layers    calls  p50\n  semantic  3      1.25\n  graph     0      -",
+        "servers 1\n  pid 7\n  recalls: count 2",
+    ]

@@ -64,6 +64,7 @@ PARTIAL: tuple[tuple[str, str, str], ...] = (
     ("url-password", "postgresql://admin:{}@db.example.org:5432/app", "s3cr" + "3tpw"),
     ("url-password", "redis://:{}@cache:6379/0", "Kd82ks" + "Lq"),
     ("url-password", "amqp://app:{}@[::1]/", "p@" + "ss-9"),
+    ("url-password", "mysql://app:{}@db/app", "sec" + "ret"),
     ("password", "password = {}", "hunter" + "2"),
     ("password", "PASSWORD={}\nUSER=x", "sword" + "fish"),
     ("password", 'DB_PASSWORD: "{}"', "sword" + "fish"),
@@ -76,6 +77,7 @@ PARTIAL: tuple[tuple[str, str, str], ...] = (
     ("password", "The staging password is {}.", "tr0ub4" + "dor&3"),
     ("password", "password for ann: {}", "tr0ub4" + "dor&3"),
     ("password", "**Password:** {}", "tr0ub4" + "dor"),
+    ("password", "password -> {}", "tr0ub4" + "dor"),
     ("password", "mysql --password={} app", "tr0ub4" + "dor"),
     ("password", "tool login --password {} --user ann", "tr0ub4" + "dor"),
     ("password", "ALTER ROLE app PASSWORD '{}'", "tr0ub4" + "dor"),
@@ -164,7 +166,9 @@ def redactor() -> Redactor:
 
 
 @pytest.mark.parametrize(("kind", "secret"), SECRETS)
-@pytest.mark.parametrize("frame", ["{}", "deployed with {} today.", "({})", "KEY={}\n", '{{"note": "{}"}}', "a\\n{}\\n"])
+@pytest.mark.parametrize(
+    "frame", ["{}", "deployed with {} today.", "({})", "KEY={}\n", '{{"note": "{}"}}', "a\\n{}\\n"]
+)
 def test_a_known_secret_is_replaced_whole_and_named(redactor: Redactor, kind: str, secret: str, frame: str) -> None:
     found = redactor.redact(frame.format(secret))
 
@@ -259,22 +263,38 @@ def test_lower_case_prose_and_numbers_stay(text: str) -> None:
 
 
 NASTY = (
-    *("key" + " " * 40, "token ", "password=", 'password="', "password=\\\"", "secret: a1", "--a", "----", "-----BEGIN "),
+    *(
+        "key" + " " * 40,
+        "token ",
+        "password=",
+        'password="',
+        'password=\\"',
+        "secret: a1",
+        "--a",
+        "----",
+        "-----BEGIN ",
+    ),
     *("-" * 5 + "BEGIN RSA PRIVATE KEY" + "-" * 5, "://a:", "://", "a://b:c@", "eyJ", "eyJaaaaaaaa.", "sk-", "sk-ant-"),
     *("aws key ", "AKIA", "xoxb-", "xoxb-1-", "glagent-", "SG.", "SG.aaaaaaaaaaaaaaaaaaaaaa.", "1234567890:", "MaaaA1"),
     *("Basic ", "Bearer ", "Authorization: ", "login a ", "curl -u a:", "sig=", "AccountKey=", "[redacted:", "value="),
     *("//a/:_authToken=", "a", "1", "Aa1", "\\n", "'", '"', "`", "\n", " ", "\t", "password: a=", "AGE-SECRET-KEY-1"),
-    *("password for ", "token: str", "Private-Lines: 1\n", "A" * 63 + "\n", "https://hooks.slack.com/services/T", "\u0130"),
+    *(
+        "password for ",
+        "token: str",
+        "Private-Lines: 1\n",
+        "A" * 63 + "\n",
+        "https://hooks.slack.com/services/T",
+        "\u0130",
+    ),
 )
 
 
 @pytest.mark.parametrize("piece", NASTY)
-@pytest.mark.parametrize("tail", ["", "!"])
-def test_time_grows_with_the_length_and_not_with_its_square(redactor: Redactor, piece: str, tail: str) -> None:
+def test_time_grows_with_the_length_and_not_with_its_square(redactor: Redactor, piece: str) -> None:
     """Eight times the text may take eight times as long, with room for a busy machine; its square would take 64."""
 
     def seconds(chars: int) -> float:
-        text = (piece * (chars // len(piece) + 1))[:chars] + tail
+        text = (piece * (chars // len(piece) + 1))[:chars] + "!"
         best = float("inf")
         for _ in range(3):
             start = time.perf_counter()
@@ -287,7 +307,13 @@ def test_time_grows_with_the_length_and_not_with_its_square(redactor: Redactor, 
 
 def test_nested_values_keep_their_shape_and_lose_their_secrets(redactor: Redactor) -> None:
     aws = "AKIA" + "Q7ZXW3RTYUIOPA5S"
-    value = {"steps": [f"export KEY={aws}", "run"], "files": ("a.py", aws), "confidence": 0.5, "source": None, "x": {"y": aws}}
+    value = {
+        "steps": [f"export KEY={aws}", "run"],
+        "files": ("a.py", aws),
+        "confidence": 0.5,
+        "source": None,
+        "x": {"y": aws},
+    }
 
     found = redactor.redact_value(value)
 
@@ -304,6 +330,8 @@ def test_nested_values_keep_their_shape_and_lose_their_secrets(redactor: Redacto
 
 
 def test_importing_the_module_does_not_import_the_detector() -> None:
-    script = "import sys, athena_mcp.remember.redact; sys.exit('detect_secrets' in sys.modules or 'requests' in sys.modules)"
+    script = (
+        "import sys, athena_mcp.remember.redact; sys.exit('detect_secrets' in sys.modules or 'requests' in sys.modules)"
+    )
 
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

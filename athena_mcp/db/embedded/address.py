@@ -7,6 +7,7 @@ import socket
 import stat
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class ServerAddress:
             password=self.password,
             dbname=self.dbname,
             # Said outright so that no PG… variable that is meant for another database is asked.
+            hostaddr="",
             sslmode="disable",
             gssencmode="disable",
             target_session_attrs="any",
@@ -83,6 +85,13 @@ def choose_address(layout: Layout) -> None:
         return
     folder = _private_temporary_folder(layout)
     layout.write_private(layout.socket_elsewhere, os.fsencode(folder))
+
+
+def release_address(layout: Layout) -> None:
+    """Leave nothing in the system's temporary folder; for after the server has ended."""
+    if os.name == "posix" and (folder := _recorded_folder(layout)) != layout.socket:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def leftover_sockets(layout: Layout) -> list[Path]:

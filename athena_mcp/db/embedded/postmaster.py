@@ -14,8 +14,7 @@ from athena_mcp.db.embedded.address import leftover_sockets
 from athena_mcp.db.embedded.layout import Layout
 from athena_mcp.errors import EmbeddedServerError
 
-STOPPING = "stopping"
-ORPHANS_GRACE_S = 1.0
+ORPHANS_GRACE_S = 0.5
 """How long the sessions of a killed server may take to notice it by themselves; only a computing one takes longer."""
 ORPHANS_KILL_S = 3.0
 
@@ -44,10 +43,14 @@ def running_pid(layout: Layout) -> int | None:
     return noted.pid if noted is not None and is_server_process(noted.pid, layout.token()) else None
 
 
+def is_ready(layout: Layout) -> bool:
+    """Whether the server lives and takes clients."""
+    return _lives(layout, "ready")
+
+
 def is_stopping(layout: Layout) -> bool:
     """Whether the server lives and has been told to end."""
-    noted = read_pid_file(layout)
-    return noted is not None and noted.state == STOPPING and is_server_process(noted.pid, layout.token())
+    return _lives(layout, "stopping")
 
 
 def is_server_process(pid: int, token: str) -> bool:
@@ -84,6 +87,11 @@ def clear_leftovers(layout: Layout) -> None:
         layout.pid_file.unlink(missing_ok=True)
     for path in leftover_sockets(layout):
         path.unlink(missing_ok=True)
+
+
+def _lives(layout: Layout, state: str) -> bool:
+    noted = read_pid_file(layout)
+    return noted is not None and noted.state == state and is_server_process(noted.pid, layout.token())
 
 
 def _carries(process: psutil.Process, token: str) -> bool:

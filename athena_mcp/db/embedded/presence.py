@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import Any
 
+import psutil
 import psycopg
 
 from athena_mcp.db.embedded.address import ServerAddress
 
 PRESENCE = "athena-mcp presence"
 WATCH = "athena-mcp watch"
+LEAVING = "athena-mcp leaving"
 MAINTENANCE_DATABASE = "postgres"
 """Presence connections are made here, so that they stand in nobody's way who copies or drops the other database."""
 
@@ -18,7 +21,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _OTHERS = """
     SELECT application_name FROM pg_stat_activity
-    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND application_name <> %s
+    WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+        AND application_name <> ALL (%s)
 """
 
 
@@ -47,9 +51,22 @@ def answers(connection: Connection) -> bool:
     return True
 
 
+def leave(connection: Connection) -> None:
+    """Close a presence so that it counts no more from now on; the server may notice the closing only later."""
+    with suppress(psycopg.Error):
+        connection.execute(psycopg.sql.SQL("SET application_name = {}").format(psycopg.sql.Literal(LEAVING)))
+    connection.close()
+
+
 def other_clients(connection: Connection) -> list[str]:
-    """The names that everybody else who is connected goes by; the server's own watch is nobody."""
-    return [str(row[0]) for row in connection.execute(_OTHERS, (WATCH,))]
+    """The names that everybody else who is connected goes by; who is leaving and the server's own watch are nobody."""
+    return [str(row[0]) for row in connection.execute(_OTHERS, ([WATCH, LEAVING],))]
+
+
+def is_present(name: str) -> bool:
+    """Whether `name` is that of a presence whose process lives; that of a killed one vanishes in a moment."""
+    number = name.removeprefix(PRESENCE).strip()
+    return name.startswith(PRESENCE) and number.isdigit() and psutil.pid_exists(int(number))
 
 
 def ensure_database(connection: Connection, name: str) -> None:

@@ -11,12 +11,12 @@ from filelock import FileLock, Timeout
 
 from athena_mcp.db.embedded import presence
 from athena_mcp.db.embedded.account import account_for
-from athena_mcp.db.embedded.address import ServerAddress, choose_address, current_address
-from athena_mcp.db.embedded.binaries import find_binaries
+from athena_mcp.db.embedded.address import ServerAddress, choose_address, current_address, release_address
+from athena_mcp.db.embedded.binaries import Binaries, find_binaries
 from athena_mcp.db.embedded.cluster import check_version, cluster_major, create_cluster, write_settings
 from athena_mcp.db.embedded.command import Programs
 from athena_mcp.db.embedded.layout import Layout, disk_error
-from athena_mcp.db.embedded.postmaster import clear_leftovers, is_server_process, is_stopping, running_pid
+from athena_mcp.db.embedded.postmaster import clear_leftovers, is_ready, is_server_process, is_stopping, running_pid
 from athena_mcp.db.embedded.watch import WATCH_INTERVAL_S, ensure_watch
 from athena_mcp.errors import EmbeddedServerError
 
@@ -26,7 +26,7 @@ START_TIMEOUT_S = 25.0
 """How long a start may take, the recovery after a crash included."""
 STOP_BUDGET_S = 1.3
 """All that `stop` may take; a host gives us two seconds to end."""
-LEAVING_S = 0.3
+LEAVING_S = 0.5
 """How long connections that were closed just now may take to disappear from the server's list."""
 POLL_S = 0.01
 
@@ -78,10 +78,10 @@ class EmbeddedServer:
                     f"The embedded PostgreSQL in {layout.home} ended while it was being set up. "
                     f"See {layout.log}, and try again."
                 ) from error
+            self._address = address
             if self._leave.is_set():
                 self._give_up_share(layout, time.monotonic() + STOP_BUDGET_S)
                 raise EmbeddedServerError("The embedded PostgreSQL was stopped while it was starting.")
-            self._address = address
             return address
 
     def stop(self) -> bool:
@@ -105,10 +105,10 @@ class EmbeddedServer:
         try:
             # Whoever holds the lock for longer is starting the server or stopping it; either way it is theirs.
             with self._lock(layout, (deadline - time.monotonic()) / 3):
-                if self._presence is None or not self._is_last(self._presence):
-                    return False
+                last = self._is_last()
+                # Still under the lock, so that whoever has the next turn does not count us.
                 self._drop_presence()
-                return self._shut_down(layout, deadline)
+                return last and self._shut_down(layout, deadline)
         except (Timeout, OSError, psycopg.Error):
             return False
         finally:
@@ -130,12 +130,31 @@ class EmbeddedServer:
         deadline = time.monotonic() + START_TIMEOUT_S
         if is_stopping(layout):
             # Told to end by somebody else, it may be waiting for its last clients, and takes no new ones meanwhile.
-            programs.run("pg_ctl", "stop", "--mode=fast", "--no-wait", cluster=layout.cluster, timeout_s=5)
-        address = self._join(layout, deadline) or self._launch(layout, programs, deadline)
+            self._ask_to_end(programs, layout)
+        address = self._join(layout, deadline)
+        if address is not None:
+            self._settle(address, binaries)
+            return address
+        try:
+            address = self._launch(layout, programs, deadline)
+            self._settle(address, binaries)
+        except (EmbeddedServerError, psycopg.Error):
+            # Nobody would use this server, or end it. One that is still recovering gets the time, for the next start.
+            self._drop_presence()
+            if is_ready(layout):
+                self._ask_to_end(programs, layout)
+            raise
+        return address
+
+    def _settle(self, address: ServerAddress, binaries: Binaries) -> None:
         assert self._presence is not None
         presence.ensure_database(self._presence, address.dbname)
         ensure_watch(self._presence, address, binaries, self._watch_interval_s)
-        return address
+
+    @staticmethod
+    def _ask_to_end(programs: Programs, layout: Layout) -> bool:
+        """Ask for a shutdown that waits for no client; whether there was a server to ask."""
+        return programs.run("pg_ctl", "stop", "--mode=fast", "--no-wait", cluster=layout.cluster, timeout_s=5).code == 0
 
     def _join(self, layout: Layout, deadline: float) -> ServerAddress | None:
         """Connect to the server if it runs, waiting for one that is just coming up; None when there is none."""
@@ -191,12 +210,16 @@ class EmbeddedServer:
             )
         return joined
 
-    @staticmethod
-    def _is_last(connection: presence.Connection) -> bool:
+    def _is_last(self) -> bool:
         """Whether nobody else is connected; those who are just leaving are given a moment."""
+        if self._presence is None or self._address is None:
+            return False
+        if not presence.answers(self._presence):
+            # A crashed session takes all others with it, and the server goes on without us.
+            self._presence = presence.join(self._address)
         deadline = time.monotonic() + LEAVING_S
-        while others := presence.other_clients(connection):
-            if any(name.startswith(presence.PRESENCE) for name in others) or time.monotonic() > deadline:
+        while others := presence.other_clients(self._presence):
+            if any(presence.is_present(name) for name in others) or time.monotonic() > deadline:
                 return False
             time.sleep(POLL_S)
         return True
@@ -205,15 +228,16 @@ class EmbeddedServer:
         pid = running_pid(layout)
         if pid is None or self._programs is None:
             return False
-        result = self._programs.run("pg_ctl", "stop", "--mode=fast", "--no-wait", cluster=layout.cluster, timeout_s=5)
+        asked = self._ask_to_end(self._programs, layout)
         token = layout.token()
         while time.monotonic() < deadline and is_server_process(pid, token):
             time.sleep(POLL_S)
-        return result.code == 0
+        release_address(layout)
+        return asked
 
     def _drop_presence(self) -> None:
         if self._presence is not None:
-            self._presence.close()
+            presence.leave(self._presence)
             self._presence = None
 
     @staticmethod

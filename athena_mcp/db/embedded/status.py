@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
 
 import psutil
 import psycopg
@@ -68,25 +68,25 @@ def server_status(data_dir: Path) -> ServerStatus:
 def _look(layout: Layout) -> ServerStatus:
     problems: list[str] = []
     major = binaries = None
-    with _noting(problems):
+    with _Noting(problems):
         major = cluster_major(layout)
-    with _noting(problems):
+    with _Noting(problems):
         binaries = find_binaries(major)
         if major is not None:
             check_version(layout, major, binaries)
-    with _noting(problems):
+    with _Noting(problems):
         account_for(layout.cluster, layout.home)
     binaries_major = binaries.major if binaries is not None else None
     if not layout.home.exists():
         return ServerStatus(folder=layout.home, binaries_major=binaries_major, problems=tuple(problems))
-    with _noting(problems):
+    with _Noting(problems):
         layout.check_owner()
     problems.extend(_open_modes(layout))
     pid = running_pid(layout)
     noted = read_pid_file(layout) if pid is not None else None
     clients: list[str] = []
     if pid is not None:
-        with _noting(problems):
+        with _Noting(problems):
             clients = _clients(layout)
     numbers = [name.removeprefix(PRESENCE).strip() for name in clients if name.startswith(PRESENCE)]
     return ServerStatus(
@@ -107,13 +107,20 @@ def _look(layout: Layout) -> ServerStatus:
     )
 
 
-@contextmanager
-def _noting(problems: list[str]) -> Iterator[None]:
-    """Turn a refusal into a line of the report."""
-    try:
-        yield
-    except EmbeddedServerError as error:
-        problems.append(str(error))
+class _Noting:
+    """Turns a refusal inside the block into a line of the report."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self._problems = problems
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> bool:
+        if isinstance(error, EmbeddedServerError):
+            self._problems.append(str(error))
+            return True
+        return False
 
 
 def _clients(layout: Layout) -> list[str]:

@@ -42,7 +42,9 @@ def find_strays(data_dir: Path) -> list[Stray]:
             for process in server_processes(token)
         ]
     elif not _in_use(layout):
-        found.append(Stray(pid, "no Athena process uses it; it ends by itself within a minute"))
+        found.append(
+            Stray(pid, "no Athena process uses it; it ends by itself within a minute, or with the next use of Athena")
+        )
     known: dict[int, Stray] = {}
     for stray in found:
         known.setdefault(stray.pid, stray)

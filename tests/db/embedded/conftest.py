@@ -16,8 +16,8 @@ NEVER_S = 1000.0
 
 
 @pytest.fixture(scope="session")
-def made_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose server has been made, has run and has stopped; in a path that is hard to quote."""
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose server was made, has run and has stopped; tests leave it so. Its path is hard to quote."""
     folder = tmp_path_factory.mktemp("made") / 'mémoire d\'été $HOME `q` "中文"'
     server = EmbeddedServer(folder, watch_interval_s=NEVER_S)
     with psycopg.connect(server.start().conninfo) as connection:
@@ -27,10 +27,10 @@ def made_data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data_dir(made_data_dir: Path, tmp_path: Path) -> Path:
-    """A copy of `made_data_dir` to use up. Copied with its owners, which for root is not ourselves."""
+def spare_dir(data_dir: Path, tmp_path: Path) -> Path:
+    """A copy of `data_dir` to use up. Copied with its owners, which for root is not ourselves."""
     folder = tmp_path / "data dir"
-    subprocess.run(["cp", "-a", str(made_data_dir), str(folder)], check=True)
+    subprocess.run(["cp", "-a", str(data_dir), str(folder)], check=True)
     return folder
 
 

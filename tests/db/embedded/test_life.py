@@ -39,9 +39,9 @@ def ask(address: ServerAddress, query: str) -> object:
     return row[0] if row else None
 
 
-def test_a_new_folder_holds_a_private_server(made_data_dir: Path) -> None:
-    home = made_data_dir / "postgres"
-    assert [mode(made_data_dir), mode(home), mode(home / "cluster"), mode(home / "socket")] == [0o700] * 4
+def test_a_new_folder_holds_a_private_server(data_dir: Path) -> None:
+    home = data_dir / "postgres"
+    assert [mode(data_dir), mode(home), mode(home / "cluster"), mode(home / "socket")] == [0o700] * 4
     assert [mode(home / name) for name in ("password", "athena.conf", "lock", "server.log")] == [0o600] * 4
     rules = (home / "cluster" / "pg_hba.conf").read_text(encoding="utf-8").splitlines()
     methods = {rule.split()[-1] for rule in rules if rule.strip() and not rule.startswith("#")}
@@ -124,16 +124,16 @@ def test_the_server_is_cut_off_from_the_process_that_started_it(data_dir: Path, 
     serve(data_dir).start()
 
 
-def test_a_long_path_gets_a_private_socket_folder_elsewhere(made_data_dir: Path, tmp_path: Path, serve: Serve) -> None:
+def test_a_long_path_gets_a_private_socket_folder_elsewhere(data_dir: Path, tmp_path: Path, serve: Serve) -> None:
     long = tmp_path / ("x" * 100)
-    subprocess.run(["cp", "-a", str(made_data_dir), str(long)], check=True)
+    subprocess.run(["cp", "-a", str(data_dir), str(long)], check=True)
     server = serve(long)
     folder = Path(server.start().host)
     assert not folder.is_relative_to(tmp_path)
     assert mode(folder) == 0o700
     assert ask(server.start(), "SELECT 1") == 1
     assert server.stop()
-    folder.rmdir()
+    assert not folder.exists()
     folder.symlink_to(tmp_path)
     try:
         with pytest.raises(EmbeddedServerError, match="not a private folder"):
@@ -141,24 +141,22 @@ def test_a_long_path_gets_a_private_socket_folder_elsewhere(made_data_dir: Path,
     finally:
         folder.unlink()
     assert server.start().host == str(folder)
-    assert server.stop()
-    folder.rmdir()
 
 
-def test_the_mode_of_a_folder_that_was_there_is_left_alone(made_data_dir: Path, tmp_path: Path, serve: Serve) -> None:
+def test_the_mode_of_a_folder_that_was_there_is_left_alone(data_dir: Path, tmp_path: Path, serve: Serve) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
     shared.chmod(0o755)
     if os.geteuid() == 0:
         os.chown(shared, 1, 1)
-    subprocess.run(["cp", "-a", str(made_data_dir / "postgres"), str(shared / "postgres")], check=True)
+    subprocess.run(["cp", "-a", str(data_dir / "postgres"), str(shared / "postgres")], check=True)
     serve(shared).start()
     assert mode(shared) == 0o755
     assert mode(shared / "postgres") == 0o700
 
 
-def test_the_log_never_tells_what_is_stored(data_dir: Path, serve: Serve) -> None:
-    with psycopg.connect(serve(data_dir).start().conninfo, autocommit=True) as connection:
+def test_the_log_never_tells_what_is_stored(spare_dir: Path, serve: Serve) -> None:
+    with psycopg.connect(serve(spare_dir).start().conninfo, autocommit=True) as connection:
         connection.execute("CREATE TABLE diary (page text UNIQUE CHECK (page <> 'SECRET-3'))")
         for statement, values in [
             ("SELECT 'SECRET-1'::int", None),
@@ -169,17 +167,35 @@ def test_the_log_never_tells_what_is_stored(data_dir: Path, serve: Serve) -> Non
         ]:
             with pytest.raises(psycopg.Error):
                 connection.execute(statement.encode(), values)
-    log = (data_dir / "postgres" / "server.log").read_text(encoding="utf-8")
+    log = (spare_dir / "postgres" / "server.log").read_text(encoding="utf-8")
     assert "ready to accept connections" in log
     assert "SECRET" not in log
     assert "ERROR" not in log
 
 
-def test_a_long_log_is_put_aside(data_dir: Path, serve: Serve) -> None:
-    log = data_dir / "postgres" / "server.log"
+def test_variables_meant_for_another_database_change_nothing(
+    data_dir: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "PGHOST": "elsewhere",
+        "PGHOSTADDR": "192.0.2.1",
+        "PGPORT": "1",
+        "PGUSER": "somebody",
+        "PGDATABASE": "nothing",
+        "PGOPTIONS": "-c no_such_setting=1",
+        "PGSSLMODE": "require",
+        "PGTARGETSESSIONATTRS": "standby",
+        "PGDATA": "/nowhere",
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert ask(serve(data_dir).start(), "SELECT word FROM kept") == "before"
+
+
+def test_a_long_log_is_put_aside(spare_dir: Path, serve: Serve) -> None:
+    log = spare_dir / "postgres" / "server.log"
     with log.open("ab") as file:
         file.write(b"x" * 1_100_000)
-    serve(data_dir).start()
+    serve(spare_dir).start()
     assert log.stat().st_size < 10_000
     assert log.with_name("server.log.1").stat().st_size > 1_100_000
 

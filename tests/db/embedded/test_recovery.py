@@ -52,13 +52,14 @@ def test_a_server_whose_only_process_was_killed_is_a_stray_until_the_next_one_co
     assert server.stop()
 
 
-def test_a_server_whose_only_process_was_killed_ends_by_itself(data_dir: Path) -> None:
-    with Holder(data_dir, watch_interval_s=0.1) as killed:
+def test_a_server_whose_only_process_was_killed_ends_by_itself(spare_dir: Path) -> None:
+    (spare_dir / "postgres" / "server.log").unlink()
+    with Holder(spare_dir, watch_interval_s=0.1) as killed:
         killed.start()
-        running = pid(data_dir)
+        running = pid(spare_dir)
         killed.kill()
     Patience().until(lambda: gone(running))
-    log = (data_dir / "postgres" / "server.log").read_text(encoding="utf-8")
+    log = (spare_dir / "postgres" / "server.log").read_text(encoding="utf-8")
     assert "received fast shutdown request" in log
     assert "FATAL" not in log
 
@@ -78,27 +79,27 @@ def test_the_watch_leaves_a_server_alone_that_is_in_use(data_dir: Path) -> None:
     assert server.stop()
 
 
-def test_a_killed_server_is_started_anew_and_its_busy_sessions_are_ended(data_dir: Path, serve: Serve) -> None:
-    server = serve(data_dir)
+def test_a_killed_server_is_started_anew_and_its_busy_sessions_are_ended(spare_dir: Path, serve: Serve) -> None:
+    server = serve(spare_dir)
     address = server.start()
-    first = pid(data_dir)
+    first = pid(spare_dir)
     with closing(psycopg.connect(address.conninfo, autocommit=True)) as connection:
         busy = connection.info.backend_pid
         connection.execute("CREATE TABLE written AS SELECT 'acknowledged' AS word")
         connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 100000000000)")
         connection.pgconn.flush()
         os.kill(first, signal.SIGKILL)
-        Patience().until(lambda: not server_status(data_dir).running)
-        assert busy in {stray.pid for stray in find_strays(data_dir)}
+        Patience().until(lambda: not server_status(spare_dir).running)
+        assert busy in {stray.pid for stray in find_strays(spare_dir)}
         address = server.start()
-    assert pid(data_dir) != first
+    assert pid(spare_dir) != first
     assert gone(busy)
     with psycopg.connect(address.conninfo) as connection:
         assert connection.execute("SELECT word FROM written").fetchone() == ("acknowledged",)
 
 
-def test_a_process_number_that_somebody_else_has_now_is_not_taken_for_the_server(data_dir: Path, serve: Serve) -> None:
-    home = data_dir / "postgres"
+def test_a_process_number_that_somebody_else_has_now_is_not_taken_for_the_server(spare_dir: Path, serve: Serve) -> None:
+    home = spare_dir / "postgres"
     account = account_for(home / "cluster")
     # Of the same account, so that PostgreSQL by itself would take it for a running server.
     with subprocess.Popen([*(account.prefix if account else ()), "cat"], stdin=subprocess.PIPE) as other:
@@ -106,9 +107,9 @@ def test_a_process_number_that_somebody_else_has_now_is_not_taken_for_the_server
         (home / "cluster" / "postmaster.pid").write_text(note, encoding="utf-8")
         (home / "socket" / ".s.PGSQL.5432.lock").write_text(note, encoding="utf-8")
         (home / "socket" / ".s.PGSQL.5432").touch()
-        assert not server_status(data_dir).running
-        serve(data_dir).start()
-        assert pid(data_dir) != other.pid
+        assert not server_status(spare_dir).running
+        serve(spare_dir).start()
+        assert pid(spare_dir) != other.pid
         assert other.poll() is None
 
 

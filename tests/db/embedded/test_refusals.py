@@ -18,15 +18,15 @@ from athena_mcp.errors import EmbeddedServerError
 Serve = Callable[[Path], EmbeddedServer]
 
 
-def test_a_cluster_of_another_version_is_left_as_it_is(data_dir: Path, serve: Serve) -> None:
-    version = data_dir / "postgres" / "cluster" / "PG_VERSION"
+def test_a_cluster_of_another_version_is_left_as_it_is(spare_dir: Path, serve: Serve) -> None:
+    version = spare_dir / "postgres" / "cluster" / "PG_VERSION"
     version.write_text("15\n", encoding="ascii")
     with pytest.raises(
         EmbeddedServerError, match=r"written by PostgreSQL 15.*brings PostgreSQL \d+.*athena-mcp export"
     ):
-        serve(data_dir).start()
+        serve(spare_dir).start()
     assert version.read_text(encoding="ascii") == "15\n"
-    assert "PostgreSQL 15" in server_status(data_dir).problems[0]
+    assert "PostgreSQL 15" in server_status(spare_dir).problems[0]
 
 
 def test_something_else_in_the_place_of_the_cluster_is_left_as_it_is(tmp_path: Path, serve: Serve) -> None:
@@ -38,18 +38,18 @@ def test_something_else_in_the_place_of_the_cluster_is_left_as_it_is(tmp_path: P
     assert stranger.read_text(encoding="utf-8") == "mine"
 
 
-def test_a_lost_or_changed_password_file_is_named(data_dir: Path, serve: Serve) -> None:
-    password = data_dir / "postgres" / "password"
+def test_a_lost_or_changed_password_file_is_named(spare_dir: Path, serve: Serve) -> None:
+    password = spare_dir / "postgres" / "password"
     kept = password.read_bytes()
     password.unlink()
     with pytest.raises(EmbeddedServerError, match=r"password is gone.*backup"):
-        serve(data_dir).start()
+        serve(spare_dir).start()
     password.write_bytes(kept)
-    running = serve(data_dir)
+    running = serve(spare_dir)
     running.start()
     password.write_bytes(b"wrong")
     with pytest.raises(EmbeddedServerError, match="refuses the password"):
-        serve(data_dir).start()
+        serve(spare_dir).start()
     assert running.stop()
 
 
@@ -106,15 +106,15 @@ def test_looking_at_a_folder_makes_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_status_tells_what_it_finds(data_dir: Path, serve: Serve) -> None:
-    asleep = server_status(data_dir)
+def test_status_tells_what_it_finds(spare_dir: Path, serve: Serve) -> None:
+    asleep = server_status(spare_dir)
     assert (asleep.created, asleep.running, asleep.lock_held, asleep.problems) == (True, False, False, ())
     assert asleep.cluster_major == asleep.binaries_major == find_binaries().major
-    serve(data_dir).start()
-    awake = server_status(data_dir)
+    serve(spare_dir).start()
+    awake = server_status(spare_dir)
     assert (awake.running, awake.state, awake.processes, awake.connections) == (True, "ready", (os.getpid(),), 0)
     assert awake.started_at is not None
     assert awake.size_bytes is not None
     assert awake.size_bytes > 20_000_000
-    (data_dir / "postgres" / "password").chmod(0o644)
-    assert "chmod 600" in server_status(data_dir).problems[0]
+    (spare_dir / "postgres" / "password").chmod(0o644)
+    assert "chmod 600" in server_status(spare_dir).problems[0]
