@@ -152,7 +152,8 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
     # JIT compiles for tens of milliseconds what runs for two; UTC is how times are shown everywhere; and the statements
     # are made so that their plans do not depend on the values, which makes planning them each time a waste.
     await connection.execute(
-        "SELECT set_config('jit', 'off', false), set_config('TimeZone', 'UTC', false), set_config('plan_cache_mode', 'force_generic_plan', false)"
+        "SELECT set_config('jit', 'off', false), set_config('TimeZone', 'UTC', false),"
+        " set_config('plan_cache_mode', 'force_generic_plan', false)"
     )
     await register_vector_async(connection)
 

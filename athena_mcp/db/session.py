@@ -7,6 +7,7 @@ leave its query running, so a statement is shielded and a watcher asks the serve
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from psycopg.sql import SQL, Composed
 from athena_mcp.db.deadline import budget_s
 from athena_mcp.db.failures import translate
 from athena_mcp.errors import DeadlineExceeded
+
+log = logging.getLogger(__name__)
 
 Row = TypeVar("Row")
 Statement = LiteralString | SQL | Composed
@@ -40,6 +43,8 @@ class Session:
     def __init__(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._connection = connection
         self._busy = False
+        self._idle = anyio.Event()
+        self._shield: anyio.CancelScope | None = None
 
     @overload
     async def fetch(self, statement: Statement, values: Values = None) -> list[tuple[Any, ...]]: ...
@@ -92,22 +97,31 @@ class Session:
             raise translate(error) from error
 
     async def watch(self) -> None:
-        """Wait to be cancelled; then have the server cancel the statement that runs, if one does."""
+        """Wait to be cancelled; then have the server cancel the statement that runs, if one does.
+
+        A server that does not react within CANCEL_S loses the statement's shield, and with it the connection.
+        """
         try:
             await anyio.sleep_forever()
         finally:
             if self._busy:
                 with anyio.move_on_after(CANCEL_S, shield=True):
-                    await self._connection.cancel_safe(timeout=CANCEL_S)
+                    try:
+                        await self._connection.cancel_safe(timeout=CANCEL_S)
+                    except psycopg.Error as error:
+                        log.info("The server did not take the cancellation of a query (%s).", type(error).__name__)
+                    await self._idle.wait()
+                if self._busy and self._shield is not None:
+                    self._shield.shield = False
 
     async def _run(
         self, work: Callable[[psycopg.AsyncCursor[Any]], Awaitable[None]], rows: BaseRowFactory[Any] = tuple_row
     ) -> list[Any]:
         timeout_ms = self._timeout_ms()
         fetched: list[Any] = []
-        self._busy = True
+        self._busy, self._idle = True, anyio.Event()
         try:
-            with anyio.CancelScope(shield=True):
+            with anyio.CancelScope(shield=True) as self._shield:
                 await self._limit(timeout_ms)
                 cursor = self._connection.cursor(row_factory=rows)
                 await work(cursor)
@@ -118,6 +132,7 @@ class Session:
             raise translate(error) from error
         finally:
             self._busy = False
+            self._idle.set()
         return fetched
 
     @staticmethod

@@ -105,6 +105,7 @@ def prepare(request: RememberRequest, redactor: Redactor) -> Prepared:
         chosen = classify(
             request.content,
             detail_keys=tuple(request.details),
+            kind=kind if isinstance(kind := request.details.get("kind"), str) else None,
             has_relations=bool(request.relations),
             about=request.about is not None,
         )

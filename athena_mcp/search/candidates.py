@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row
 from psycopg.sql import SQL
@@ -53,7 +53,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a candidates statement has. `dimension` is given where the HNSW index is to be used, which is made for it."""
+    """What a candidates statement has. `dimension` is given where the HNSW index is to be used, made for that one."""
 
     lexical: bool
     vector: bool
@@ -137,7 +137,7 @@ def candidates_sql(layer: Layer, shape: Shape) -> SQL:
         joined=_OWN_VECTOR.format(layer=layer.value) if shape.vector else "",
     )
     # Put together from the constants below and the names of an enumeration; no caller's text gets here.
-    return SQL(cast("LiteralString", text))
+    return SQL(text)
 
 
 def shape_of(search: Search, layer: Layer) -> Shape:
