@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import importlib
 import logging
+import traceback
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -108,8 +111,8 @@ class App:
         except AthenaError as error:
             log.error("Athena could not start: %s", error)
             self._error = error
-        except Exception:
-            log.exception("Athena could not start")
+        except Exception as error:  # noqa: BLE001  the bring-up's border: callers must learn of it, the server lives on
+            log.error("Athena could not start: %s", _kind_and_place(error))
             self._error = DatabaseUnavailable(
                 "Athena could not start; its log has the reason. Run `athena-mcp doctor`."
             )
@@ -130,7 +133,7 @@ class App:
 
         vectors = self._vectors = VectorArm((self._make_handle or static_handle)())
         database = Database(self._find_server, max_connections=self.settings.max_connections)
-        self._tasks.start_soon(vectors.warm)
+        self._tasks.start_soon(_guarded, "loading the embedder", vectors.warm)
         connection = await database.connect()
         try:
             await migrate(connection)
@@ -165,7 +168,7 @@ class App:
         self.statistics.attach(
             "database", lambda: {"kind": "embedded" if self.settings.embedded else "external", **database.counts()}
         )
-        self._tasks.start_soon(self._tend, manager, vectors, database)
+        self._tasks.start_soon(_guarded, "background work", partial(self._tend, manager, vectors, database))
         return manager
 
     async def _find_server(self) -> str:
@@ -229,6 +232,21 @@ async def open_app(settings: Settings, *, embedder: MakeHandle | None = None) ->
         if app is not None:
             with anyio.CancelScope(shield=True):
                 await app.close()
+
+
+async def _guarded(what: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run a background task; an exception that left it would take the server's task group down."""
+    try:
+        await run()
+    except Exception as error:  # noqa: BLE001  the border of a background task
+        log.error("%s stopped: %s", what, _kind_and_place(error))
+
+
+def _kind_and_place(error: BaseException) -> str:
+    """An unexpected error without its text, which may quote what was stored."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def _import_rooms() -> None:

@@ -111,8 +111,12 @@ class Session:
                     except psycopg.Error as error:
                         log.info("The server did not take the cancellation of a query (%s).", type(error).__name__)
                     await self._idle.wait()
-                if self._busy and self._shield is not None:
-                    self._shield.shield = False
+                self._lower_shield()
+
+    def _lower_shield(self) -> None:
+        """Let the cancellation through to a statement that still runs."""
+        if self._busy and self._shield is not None:
+            self._shield.shield = False
 
     async def _run(
         self, work: Callable[[psycopg.AsyncCursor[Any]], Awaitable[None]], rows: BaseRowFactory[Any] = tuple_row

@@ -187,7 +187,8 @@ JOIN athena.memories m ON m.project_id = c.project_id AND m.id = c.memory_id
 """
 
 _OWN_VECTOR = """
-LEFT JOIN athena.vectors_{layer} v ON v.project_id = c.project_id AND v.memory_id = c.memory_id AND v.embedder_id = %(embedder)s
+LEFT JOIN athena.vectors_{layer} v
+    ON v.project_id = c.project_id AND v.memory_id = c.memory_id AND v.embedder_id = %(embedder)s
 """
 
 _FILTER = """
