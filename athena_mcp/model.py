@@ -391,4 +391,6 @@ def details_row(details: Details | None, relations: Sequence[Relation] = ()) -> 
         case GraphDetails() | None:
             pass
     row["relations"] = [relation.to_dict() for relation in relations]
-    return {name: value.value if isinstance(value, StrEnum) else value for name, value in row.items() if value}
+    # A confidence of 0.0 says something; counts of 0 and empty lists do not.
+    told = {name: value for name, value in row.items() if value or isinstance(value, float)}
+    return {name: value.value if isinstance(value, StrEnum) else value for name, value in told.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -60,8 +59,8 @@ def check_fraction(argument: str, value: object) -> float:
     """A finite number from 0 to 1."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidArgument(argument, f"must be a number from 0 to 1, not {type_name(value)}")
-    if not math.isfinite(value) or not 0 <= value <= 1:
-        raise InvalidArgument(argument, f"is {value}; it must be a number from 0 to 1")
+    if not 0 <= value <= 1:  # nor is NaN
+        raise InvalidArgument(argument, f"is {short(value)}; it must be a number from 0 to 1")
     return float(value)
 
 
@@ -151,7 +150,10 @@ def nearest(value: object, names: Iterable[str]) -> str:
 
 def short(value: object) -> str:
     """A caller's value as an error may repeat it: quoted, escaped and cut."""
-    text = ascii(value) if isinstance(value, str) else str(value)
+    try:
+        text = ascii(value) if isinstance(value, str) else str(value)
+    except ValueError:  # Python does not write out whole numbers of over 4,300 digits
+        text = "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -58,8 +58,8 @@ def host_block(host: Host, launch: Launch, platform: str) -> HostBlock:
         case "claude-desktop":
             return HostBlock(
                 _servers_json(launch),
-                f"{_claude_desktop_file(platform)}, then restart Claude Desktop. It starts servers outside of any project: "
-                "give --project NAME here to choose one",
+                f"{_claude_desktop_file(platform)}, then restart Claude Desktop. It starts servers outside of any "
+                "project: give --project NAME here to choose one",
             )
         case "claude-code":
             return HostBlock(

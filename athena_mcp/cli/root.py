@@ -106,7 +106,7 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def _invoke(arguments: Sequence[str]) -> int:
-    """Run the command; its exit code. Not by `root.main`, which exits by itself when the reader of the output has gone."""
+    """Run the command; its exit code. Not by `root.main`, which exits by itself when the reader has gone."""
     try:
         with root.make_context("athena-mcp", list(arguments)) as context:
             root.invoke(context)

@@ -104,7 +104,8 @@ class Database:
                 finally:
                     group.cancel_scope.cancel()
         except BaseExceptionGroup as error:
-            raise _only(error) from None
+            only = _only(error)
+            raise only from only.__cause__
         finally:
             if self._pool is not None:
                 connection.athena_used_at = time.monotonic()  # type: ignore[attr-defined]  # read by _check
@@ -148,12 +149,23 @@ CONNECTION: dict[str, Any] = {
 }
 
 
+SESSION_SETTINGS = {
+    # JIT compiles for tens of milliseconds what runs for two.
+    "jit": "off",
+    "TimeZone": "UTC",
+    # Every statement looks a few rows up by an index. Planned anew for its values it costs more than it takes; planned
+    # while the tables are small, and kept, it would read them whole when they have grown.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+}
+
+
 async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
-    # JIT compiles for tens of milliseconds what runs for two; UTC is how times are shown everywhere; and the statements
-    # are made so that their plans do not depend on the values, which makes planning them each time a waste.
     await connection.execute(
-        "SELECT set_config('jit', 'off', false), set_config('TimeZone', 'UTC', false),"
-        " set_config('plan_cache_mode', 'force_generic_plan', false)"
+        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)",
+        (list(SESSION_SETTINGS), list(SESSION_SETTINGS.values())),
     )
     await register_vector_async(connection)
 

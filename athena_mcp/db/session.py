@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, LiteralString, TypeVar, overload
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, LiteralString, NamedTuple, TypeVar, overload
 
 import anyio
 import psycopg
@@ -35,6 +36,13 @@ CLOSE_ENOUGH = 0.9
 """A limit that is already set and at least this much of the one wanted is not set anew."""
 CANCEL_S = 1.0
 """How long asking the server to cancel a query may take."""
+
+
+class Step(NamedTuple):
+    """One statement of a batch, with its values."""
+
+    statement: Statement
+    values: Mapping[str, Any]
 
 
 class Session:
@@ -69,13 +77,41 @@ class Session:
         """Run a statement for its effect."""
         await self.fetch(statement, values)
 
-    async def execute_many(self, statement: Statement, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run a statement once a row, in one round trip."""
-        if len(rows) <= 1:
-            for row in rows:
-                await self.execute(statement, row)
-            return
-        await self._run(lambda cursor: cursor.executemany(statement, rows))
+    async def execute_steps(self, steps: Sequence[Step]) -> None:
+        """Run statements one after the other in one round trip; inside of a transaction."""
+        if steps:
+            await self._run(partial(self._send, steps=steps))
+
+    async def commit_steps(self, steps: Sequence[Step]) -> list[list[tuple[Any, ...]]]:
+        """Run statements as one transaction in one round trip, and return the rows of each.
+
+        What it locks is held no longer than the server takes, however busy this process is.
+        """
+        begin, commit = Step("BEGIN", {}), Step("COMMIT", {})
+        answers: list[list[tuple[Any, ...]]] = []
+        try:
+            await self._run(partial(self._send, steps=[begin, *steps, commit], answers=answers))
+        except BaseException:
+            with anyio.CancelScope(shield=True), suppress(psycopg.Error):  # a lost connection has rolled back already
+                await self._connection.rollback()
+            raise
+        return answers[1:-1]
+
+    async def _send(
+        self,
+        cursor: psycopg.AsyncCursor[Any],
+        *,
+        steps: Sequence[Step],
+        answers: list[list[tuple[Any, ...]]] | None = None,
+    ) -> None:
+        sent = []
+        async with self._connection.pipeline():
+            for step in steps:
+                sent.append(self._connection.cursor())
+                await sent[-1].execute(step.statement, step.values or None)
+        if answers is not None:
+            for one in sent:
+                answers.append(await one.fetchall() if one.description else [])
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
@@ -87,6 +123,8 @@ class Session:
             try:
                 yield
             except BaseException as error:
+                # A time limit that was set inside is rolled back too, so that the next statement has to set it anew.
+                self._connection.athena_timeout_ms = 0  # type: ignore[attr-defined]  # see _limit
                 with anyio.CancelScope(shield=True):
                     await block.__aexit__(type(error), error, error.__traceback__)
                 raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,10 @@ MAX_DUE = 10
 """The most urgent ones; a longer list would crowd the answer out."""
 MAX_PATTERNS = 5_000
 """File and branch patterns of open tasks that one recall compares."""
+SHOWN_CHARS = 120
+"""Of the phrase, file or branch that made a task due."""
+
+_LEADING = re.compile(r"\A(?:\.{0,2}/)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +105,33 @@ def _reason(row: _Row, situation: Situation) -> str | None:
         case "time":
             return f"time has come: {row.value}"
         case "phrase":
-            return f"phrase: {row.value}"
+            return f"phrase: {_shown(row.value)}"
         case "branch":
             branch = situation.branch or ""
-            return f"branch: {branch}" if fnmatchcase(branch, row.value) else None
+            return f"branch: {_shown(branch)}" if branch == row.value or fnmatchcase(branch, row.value) else None
         case _:
             touched = next((file for file in situation.files if file_matches(file, row.value)), None)
-            return f"file: {touched}" if touched else None
+            return f"file: {_shown(touched)}" if touched else None
+
+
+def _shown(value: str) -> str:
+    """A condition as an answer repeats it: on one line, and cut."""
+    line = "".join(char if char.isprintable() else " " for char in value)
+    return line if len(line) <= SHOWN_CHARS else f"{line[: SHOWN_CHARS - 1]}…"
 
 
 def file_matches(file: str, pattern: str) -> bool:
     """Whether a path is meant by a pattern: a glob over the path or its end, or a folder it lies in."""
-    path, pattern = file.replace("\\", "/").lstrip("./"), pattern.replace("\\", "/").removeprefix("./")
-    return (
-        fnmatchcase(path, pattern)
-        or fnmatchcase(path, f"*/{pattern}")
-        or path.startswith(f"{pattern.rstrip('/')}/")
-        or f"/{pattern.strip('/')}/" in f"/{path}"
+    path, meant = _plain(file), _plain(pattern).rstrip("/")
+    if not meant.strip("."):
+        return False
+    # `**/` also stands for no folder at all; and a name may hold what a glob reads as a class, such as `[id]`.
+    globs = {meant, meant.replace("**/", "")}
+    return f"/{meant}/" in f"/{path}/" or any(
+        fnmatchcase(path, glob) or fnmatchcase(path, f"*/{glob}") for glob in globs
     )
+
+
+def _plain(path: str) -> str:
+    """A path with forward slashes, without a leading `/`, `./` or `../`."""
+    return _LEADING.sub("", path.replace("\\", "/"))

@@ -9,7 +9,9 @@ MAX_WORDS = 6
 """Names of more words are recognised only when they are the subject or object of a relation, not inside a query."""
 QUERY_WORDS = 300
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"[^\W_]+(?:\+\+|#)?")
+"""C, C++ and C# are three things."""
+_POSSESSIVE = re.compile(r"['\N{RIGHT SINGLE QUOTATION MARK}]s\b")
 _ARTICLES = frozenset({"the", "a", "an"})
 
 
@@ -48,4 +50,4 @@ def relation_key(relation: str) -> str:
 
 def _words(text: str) -> list[str]:
     apart = _CAMEL.sub(" ", unicodedata.normalize("NFKC", text))
-    return [word.lower() for word in _WORD.findall(apart.replace("'s ", " "))]
+    return [word.lower() for word in _WORD.findall(_POSSESSIVE.sub("", apart))]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.kept import Kept
 from athena_mcp.model import EpisodicDetails, EpisodicKind, Layer, Outcome
 from athena_mcp.search.candidates import Candidate, Search, find_candidates
@@ -15,7 +15,9 @@ FIELDS = ("kind", "outcome", "files")
 
 _KEEP = """
 INSERT INTO athena.episodic_details (project_id, memory_id, kind, outcome, files)
-VALUES (%(project)s, %(memory)s, %(kind)s::athena.episodic_kind, %(outcome)s::athena.outcome, %(files)s)
+SELECT %(project)s::integer, %(memory)s::bigint, %(kind)s::athena.episodic_kind,
+    %(outcome)s::athena.outcome, %(files)s::text[]
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
 """
 
 
@@ -28,21 +30,21 @@ def parse(raw: Mapping[str, Any]) -> EpisodicDetails:
     )
 
 
-async def keep(session: Session, rows: Sequence[Kept[EpisodicDetails]]) -> None:
-    """Store the details of new events."""
-    await session.execute_many(
-        _KEEP,
-        [
+def keep(rows: Sequence[Kept[EpisodicDetails]]) -> list[Step]:
+    """How to store the details of new events."""
+    return [
+        Step(
+            _KEEP,
             {
                 "project": row.project_id,
                 "memory": row.memory_id,
                 "kind": row.details.kind.value,
                 "outcome": row.details.outcome and row.details.outcome.value,
                 "files": list(row.details.files),
-            }
-            for row in rows
-        ],
-    )
+            },
+        )
+        for row in rows
+    ]
 
 
 async def search(session: Session, query: Search) -> list[Candidate]:

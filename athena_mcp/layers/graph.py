@@ -9,7 +9,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.entity_names import keys_in, name_key, relation_key
 from athena_mcp.layers.kept import Kept
 from athena_mcp.layers.single_valued import is_single_valued
@@ -101,8 +101,9 @@ def parse(raw: Mapping[str, Any]) -> GraphDetails:
     return GraphDetails()
 
 
-async def keep(session: Session, rows: Sequence[Kept[GraphDetails]]) -> None:
+def keep(rows: Sequence[Kept[GraphDetails]]) -> list[Step]:
     """Nothing besides the memory itself; see `relate`."""
+    return []
 
 
 async def relate(session: Session, project_id: int, memory_id: int, relations: Sequence[Relation]) -> Related:

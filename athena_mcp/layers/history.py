@@ -8,10 +8,8 @@ from typing import NamedTuple
 
 from athena_mcp.db.session import Session
 from athena_mcp.layers import graph
+from athena_mcp.layers.records import EVENT_REPEAT_S
 from athena_mcp.model import Layer
-
-EVENT_REPEAT_S = 60
-"""An event without a time of its own that is told again within this many seconds is the same event."""
 
 
 class Twin(NamedTuple):
@@ -20,6 +18,7 @@ class Twin(NamedTuple):
     id: int
     layer: str
     content_hash: bytes
+    embedded: bool
 
 
 class Target(NamedTuple):
@@ -33,11 +32,15 @@ class Target(NamedTuple):
 
 
 _BY_KEY = """
-SELECT id, layer::text, content_hash FROM athena.memories WHERE project_id = %(project)s AND key = %(key)s
+SELECT m.id, m.layer::text, m.content_hash, EXISTS (
+    SELECT 1 FROM athena.vectors v WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer)
+FROM athena.memories m WHERE m.project_id = %(project)s AND m.key = %(key)s
 """
 # memories_unique_content, memories_unique_event and memories_event_repeats serve its three branches.
 _BY_CONTENT = """
-SELECT id, layer::text, content_hash FROM athena.memories
+SELECT m.id, m.layer::text, m.content_hash, EXISTS (
+    SELECT 1 FROM athena.vectors v WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer)
+FROM athena.memories m
 WHERE project_id = %(project)s AND layer = %(layer)s::athena.layer AND content_hash = %(hash)s AND superseded_at IS NULL
     AND (layer <> 'episodic'
         OR (%(occurred_at)s::timestamptz IS NOT NULL AND occurred_at = %(occurred_at)s)

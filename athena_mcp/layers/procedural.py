@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.kept import Kept
 from athena_mcp.model import MAX_ITEM_CHARS, Layer, Outcome, ProceduralDetails
 from athena_mcp.search.candidates import Candidate, Search, find_candidates
@@ -15,7 +15,9 @@ FIELDS = ("steps", "applies_when")
 
 _KEEP = """
 INSERT INTO athena.procedural_details (project_id, memory_id, steps, applies_when, successes, failures)
-VALUES (%(project)s, %(memory)s, %(steps)s, %(applies_when)s, %(successes)s, %(failures)s)
+SELECT %(project)s::integer, %(memory)s::bigint, %(steps)s::text[], %(applies_when)s::text,
+    %(successes)s::integer, %(failures)s::integer
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
 """
 _COUNT = """
 UPDATE athena.procedural_details
@@ -34,11 +36,11 @@ def parse(raw: Mapping[str, Any]) -> ProceduralDetails:
     )
 
 
-async def keep(session: Session, rows: Sequence[Kept[ProceduralDetails]]) -> None:
-    """Store the details of new procedures."""
-    await session.execute_many(
-        _KEEP,
-        [
+def keep(rows: Sequence[Kept[ProceduralDetails]]) -> list[Step]:
+    """How to store the details of new procedures."""
+    return [
+        Step(
+            _KEEP,
             {
                 "project": row.project_id,
                 "memory": row.memory_id,
@@ -46,10 +48,10 @@ async def keep(session: Session, rows: Sequence[Kept[ProceduralDetails]]) -> Non
                 "applies_when": row.details.applies_when,
                 "successes": row.details.successes,
                 "failures": row.details.failures,
-            }
-            for row in rows
-        ],
-    )
+            },
+        )
+        for row in rows
+    ]
 
 
 async def count_run(session: Session, project_id: int, memory_id: int, outcome: Outcome) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,14 @@ async def ensure_projects(session: Session, names: Sequence[str]) -> dict[str, i
     return found
 
 
+def lock_step(project_ids: Sequence[int]) -> Step:
+    """How to take the write locks of these projects until the transaction ends."""
+    return Step(_LOCK, {"projects": list(project_ids)})
+
+
 async def lock_projects(session: Session, project_ids: Sequence[int]) -> None:
     """Take the write locks of these projects until the transaction ends."""
-    await session.execute(_LOCK, {"projects": list(project_ids)})
+    await session.execute_steps([lock_step(project_ids)])
 
 
 async def count_projects(session: Session) -> list[ProjectCount]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.layers.kept import Kept
 from athena_mcp.model import (
@@ -25,11 +25,15 @@ FIELDS = ("status", "priority", "due_at", "triggers")
 
 _KEEP = """
 INSERT INTO athena.prospective_details (project_id, memory_id, status, priority, due_at)
-VALUES (%(project)s, %(memory)s, %(status)s::athena.task_status, %(priority)s::athena.priority, %(due_at)s)
+SELECT %(project)s::integer, %(memory)s::bigint, %(status)s::athena.task_status,
+    %(priority)s::athena.priority, %(due_at)s::timestamptz
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
 """
 _KEEP_TRIGGER = """
 INSERT INTO athena.prospective_triggers (project_id, memory_id, position, kind, value, fires_at)
-VALUES (%(project)s, %(memory)s, %(position)s, %(kind)s::athena.trigger_kind, %(value)s, %(fires_at)s)
+SELECT %(project)s::integer, %(memory)s::bigint, %(position)s::smallint, %(kind)s::athena.trigger_kind,
+    %(value)s::text, %(fires_at)s::timestamptz
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
 """
 _SET_STATUS = """
 UPDATE athena.prospective_details SET status = %(status)s::athena.task_status
@@ -62,24 +66,24 @@ def parse_trigger(argument: str, raw: object) -> Trigger:
     return Trigger(kind, check_text(f"{argument}.value", fields["value"], MAX_ITEM_CHARS).strip())
 
 
-async def keep(session: Session, rows: Sequence[Kept[ProspectiveDetails]]) -> None:
-    """Store the details of new tasks."""
-    await session.execute_many(
-        _KEEP,
-        [
+def keep(rows: Sequence[Kept[ProspectiveDetails]]) -> list[Step]:
+    """How to store the details of new tasks."""
+    tasks = [
+        Step(
+            _KEEP,
             {
                 "project": row.project_id,
                 "memory": row.memory_id,
                 "status": row.details.status.value,
                 "priority": row.details.priority.value,
                 "due_at": row.details.due_at,
-            }
-            for row in rows
-        ],
-    )
-    await session.execute_many(
-        _KEEP_TRIGGER,
-        [
+            },
+        )
+        for row in rows
+    ]
+    triggers = [
+        Step(
+            _KEEP_TRIGGER,
             {
                 "project": row.project_id,
                 "memory": row.memory_id,
@@ -87,11 +91,12 @@ async def keep(session: Session, rows: Sequence[Kept[ProspectiveDetails]]) -> No
                 "kind": trigger.on.value,
                 "value": trigger.value,
                 "fires_at": trigger.value if trigger.on is TriggerKind.TIME else None,
-            }
-            for row in rows
-            for position, trigger in enumerate(row.details.triggers)
-        ],
-    )
+            },
+        )
+        for row in rows
+        for position, trigger in enumerate(row.details.triggers)
+    ]
+    return tasks + triggers
 
 
 async def set_status(session: Session, project_id: int, memory_id: int, status: TaskStatus) -> None:

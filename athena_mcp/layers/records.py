@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from psycopg.rows import namedtuple_row
 
-from athena_mcp.db.session import Session, Statement
+from athena_mcp.db.session import Session, Statement, Step
 from athena_mcp.layers.kept import Kept
 from athena_mcp.layers.registry import layer_rooms
 from athena_mcp.model import (
@@ -31,12 +31,17 @@ from athena_mcp.model import (
     TriggerKind,
 )
 
+EVENT_REPEAT_S = 60
+"""An event without a time of its own that is told again within this many seconds is the same event."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewMemory:
     """A memory on its way in: validated, redacted, its project and layer known."""
 
     project_id: int
+    id: int
+    """A fresh one (`next_ids`), or its own when an import keeps its ids."""
     layer: Layer
     content: str
     content_hash: bytes
@@ -52,41 +57,46 @@ class NewMemory:
     about: int | None = None
     superseded_by: int | None = None
     superseded_at: datetime | None = None
-    id: int | None = None
-    """Given only when an import keeps its ids; else the database chooses."""
 
 
-class Stored(NamedTuple):
-    """The key and the time of a memory that was just inserted."""
-
-    id: int
-    created_at: datetime
-
-
+_NEXT_IDS = "SELECT nextval(pg_get_serial_sequence('athena.memories', 'id')) FROM generate_series(1, %(n)s)"
+# A memory that has a twin by now is left out, and with it its details and its vector, which ask for it.
 _INSERT = """
-WITH given AS MATERIALIZED (
-    SELECT coalesce(g.id, nextval(pg_get_serial_sequence('athena.memories', 'id'))) AS new_id,
-        coalesce(g.created_at, now()) AS made_at, g.*
-    FROM unnest(%(projects)s::integer[], %(ids)s::bigint[], %(layers)s::athena.layer[], %(contents)s::text[],
-        %(hashes)s::bytea[], %(occurred_ats)s::timestamptz[], %(created_ats)s::timestamptz[], %(sessions)s::text[],
-        %(tags)s::text[], %(importances)s::float8[], %(keys)s::text[], %(abouts)s::bigint[],
-        %(superseded_bys)s::bigint[], %(superseded_ats)s::timestamptz[], %(alsos)s::text[])
-    WITH ORDINALITY AS g (project_id, id, layer, content, content_hash, occurred_at, created_at, session_id,
-        tags, importance, key, about_id, superseded_by, superseded_at, also, position)
-), inserted AS (
-    INSERT INTO athena.memories (project_id, id, layer, content, content_hash, occurred_at, created_at, session_id,
-        tags, importance, key, about_id, superseded_by, superseded_at, also)
-    SELECT project_id, new_id, layer, content, content_hash, occurred_at, made_at, session_id,
-        tags::text[], importance, key, about_id, superseded_by, superseded_at, also
-    FROM given
-)
-SELECT new_id, made_at FROM given ORDER BY position
+INSERT INTO athena.memories (project_id, id, layer, content, content_hash, also, occurred_at, created_at, session_id,
+    tags, importance, key, about_id, superseded_by, superseded_at)
+SELECT g.project_id, g.id, g.layer, g.content, g.content_hash, g.also, g.occurred_at, coalesce(g.created_at, now()),
+    g.session_id, g.tags::text[], g.importance, g.key, g.about_id, g.superseded_by, g.superseded_at
+FROM unnest(%(projects)s::integer[], %(ids)s::bigint[], %(layers)s::athena.layer[], %(contents)s::text[],
+    %(hashes)s::bytea[], %(alsos)s::text[], %(occurred_ats)s::timestamptz[], %(created_ats)s::timestamptz[],
+    %(sessions)s::text[], %(tags)s::text[], %(importances)s::float8[], %(keys)s::text[], %(abouts)s::bigint[],
+    %(superseded_bys)s::bigint[], %(superseded_ats)s::timestamptz[])
+    AS g (project_id, id, layer, content, content_hash, also, occurred_at, created_at, session_id,
+        tags, importance, key, about_id, superseded_by, superseded_at)
+WHERE NOT EXISTS (
+        SELECT 1 FROM athena.memories k WHERE k.project_id = g.project_id AND k.key = g.key)
+    AND (g.superseded_at IS NOT NULL OR NOT EXISTS (
+        SELECT 1 FROM athena.memories t
+        WHERE t.project_id = g.project_id AND t.layer = g.layer AND t.content_hash = g.content_hash
+            AND t.superseded_at IS NULL AND (
+                g.layer <> 'episodic'
+                OR t.occurred_at = g.occurred_at
+                OR (t.occurred_at IS NULL AND g.occurred_at IS NULL
+                    AND abs(extract(epoch FROM coalesce(g.created_at, now()) - t.created_at)) <= %(repeat_s)s))))
+RETURNING id
 """
 
 
-async def insert_memories(session: Session, rows: Sequence[NewMemory]) -> list[Stored]:
-    """Insert memories with their details, in order; in a transaction that holds their projects' locks."""
-    inserted = await session.fetch(
+async def next_ids(session: Session, count: int) -> list[int]:
+    """Fresh ids; one that is not used leaves a gap."""
+    return [row[0] for row in await session.fetch(_NEXT_IDS, {"n": count})]
+
+
+def insert_steps(rows: Sequence[NewMemory]) -> list[Step]:
+    """How to insert memories with their details, in a transaction that holds their projects' locks.
+
+    The first step returns the ids that were inserted: all but those that have a twin.
+    """
+    memories = Step(
         _INSERT,
         {
             "projects": [row.project_id for row in rows],
@@ -94,6 +104,7 @@ async def insert_memories(session: Session, rows: Sequence[NewMemory]) -> list[S
             "layers": [row.layer.value for row in rows],
             "contents": [row.content for row in rows],
             "hashes": [row.content_hash for row in rows],
+            "alsos": [row.also for row in rows],
             "occurred_ats": [row.occurred_at for row in rows],
             "created_ats": [row.created_at for row in rows],
             "sessions": [row.session_id for row in rows],
@@ -103,21 +114,18 @@ async def insert_memories(session: Session, rows: Sequence[NewMemory]) -> list[S
             "keys": [row.key for row in rows],
             "abouts": [row.about for row in rows],
             "superseded_bys": [row.superseded_by for row in rows],
-            "alsos": [row.also for row in rows],
             "superseded_ats": [row.superseded_at for row in rows],
+            "repeat_s": EVENT_REPEAT_S,
         },
     )
-    stored = [Stored(*row) for row in inserted]
     rooms = layer_rooms()
-    for layer in Layer:
-        kept = [
-            Kept(row.project_id, made.id, row.details)
-            for row, made in zip(rows, stored, strict=True)
-            if row.layer is layer
-        ]
-        if kept:
-            await rooms[layer].keep(session, kept)
-    return stored
+    details = [
+        step
+        for layer in Layer
+        if (kept := [Kept(row.project_id, row.id, row.details) for row in rows if row.layer is layer])
+        for step in rooms[layer].keep(kept)
+    ]
+    return [memories, *details]
 
 
 def array_literal(texts: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.layers import episodic, graph, procedural, prospective, semantic
 from athena_mcp.layers.kept import Kept
@@ -21,7 +21,7 @@ class LayerRoom:
 
     fields: tuple[str, ...]
     parse: Callable[[Mapping[str, Any]], Details]
-    keep: Callable[[Session, Sequence[Kept[Any]]], Awaitable[None]]
+    keep: Callable[[Sequence[Kept[Any]]], list[Step]]
     search: Callable[[Session, Search], Awaitable[list[Candidate]]]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.kept import Kept
 from athena_mcp.model import MAX_ITEM_CHARS, Layer, SemanticDetails, SemanticKind
 from athena_mcp.search.candidates import Candidate, Search, find_candidates
@@ -15,7 +15,9 @@ FIELDS = ("kind", "confidence", "source")
 
 _KEEP = """
 INSERT INTO athena.semantic_details (project_id, memory_id, kind, confidence, source)
-VALUES (%(project)s, %(memory)s, %(kind)s::athena.semantic_kind, %(confidence)s, %(source)s)
+SELECT %(project)s::integer, %(memory)s::bigint, %(kind)s::athena.semantic_kind,
+    %(confidence)s::float8, %(source)s::text
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
 """
 
 
@@ -28,21 +30,21 @@ def parse(raw: Mapping[str, Any]) -> SemanticDetails:
     )
 
 
-async def keep(session: Session, rows: Sequence[Kept[SemanticDetails]]) -> None:
-    """Store the details of new facts."""
-    await session.execute_many(
-        _KEEP,
-        [
+def keep(rows: Sequence[Kept[SemanticDetails]]) -> list[Step]:
+    """How to store the details of new facts."""
+    return [
+        Step(
+            _KEEP,
             {
                 "project": row.project_id,
                 "memory": row.memory_id,
                 "kind": row.details.kind.value,
                 "confidence": row.details.confidence,
                 "source": row.details.source,
-            }
-            for row in rows
-        ],
-    )
+            },
+        )
+        for row in rows
+    ]
 
 
 async def search(session: Session, query: Search) -> list[Candidate]:

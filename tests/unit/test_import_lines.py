@@ -95,7 +95,7 @@ def test_a_damaged_compressed_file_is_a_clear_error(tmp_path: Path, damage: slic
     path = tmp_path / "a.jsonl.gz"
     lines = b"".join(json.dumps({"content": f"number {i}"}).encode() + b"\n" for i in range(500))
     path.write_bytes(gzip.compress(lines)[damage])
-    with open_source(path) as source, pytest.raises(TransferError, match="Cannot read .*to its end"):
+    with open_source(path) as source, pytest.raises(TransferError, match=r"Cannot read .* to its end"):
         list(source.records("p"))
 
 

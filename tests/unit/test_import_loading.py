@@ -53,11 +53,9 @@ class Store:
             if found is None:
                 found = record.id if keep_ids and record.id is not None else max(self.memories, default=0) + 1
                 # A link that leads nowhere would be a foreign key that does.
-                links = {
-                    name: None if getattr(record, name) is None else ids[getattr(record, name)]
-                    for name in ("about", "superseded_by")
-                }
-                self.memories[found] = replace(record, id=found, line=None, **links)
+                about = None if record.about is None else ids[record.about]
+                by = None if record.superseded_by is None else ids[record.superseded_by]
+                self.memories[found] = replace(record, id=found, line=None, about=about, superseded_by=by)
                 stored += 1
             if record.id is not None:
                 ids[record.id] = found
@@ -66,8 +64,12 @@ class Store:
         return LoadReport(stored=stored, duplicates=len(records) - stored, redacted=0, ids=mapped)
 
 
-def memory(id_: int | None, content: str | None = None, **fields: int) -> MemoryRecord:
-    return MemoryRecord(content=content or f"text {id_}", project="p", id=id_, line=id_, **fields)
+def memory(
+    id_: int | None, content: str | None = None, *, about: int | None = None, superseded_by: int | None = None
+) -> MemoryRecord:
+    return MemoryRecord(
+        content=content or f"text {id_}", project="p", id=id_, line=id_, about=about, superseded_by=superseded_by
+    )
 
 
 async def load(
@@ -161,7 +163,13 @@ async def test_a_bad_value_is_refused_with_its_line() -> None:
 
 async def test_bad_lines_are_counted_and_passed_over_when_asked() -> None:
     store = Store()
-    items = [memory(1), memory(2, "bad"), BadLine(3, "tags: wrong"), memory(4, about=2), memory(5)]
+    items: list[MemoryRecord | BadLine] = [
+        memory(1),
+        memory(2, "bad"),
+        BadLine(3, "tags: wrong"),
+        memory(4, about=2),
+        memory(5),
+    ]
     report = await load(store, items, skip_bad=True)
     assert set(store.memories) == {1, 4, 5}
     assert (report.stored, report.skipped, report.unlinked) == (3, 2, 1)

@@ -1,4 +1,8 @@
-"""The embedded PostgreSQL of a data folder: its making, its life, and what `doctor` asks about it."""
+"""The embedded PostgreSQL of a data folder: its making, its life, and what `doctor` asks about it.
+
+Run on Linux. The branches for macOS (shorter socket paths) and Windows (a TCP port on loopback in place of a socket)
+are written from the manuals and unverified.
+"""
 
 from __future__ import annotations
 

@@ -24,6 +24,9 @@ _NEEDED = {"chown": 0, "dac_override": 1, "setgid": 6, "setuid": 7}
 _HANDED_ON = {"dac_override": 1, "dac_read_search": 2}
 """Capabilities that let PostgreSQL pass folders it does not own; containers often withhold the second."""
 
+_SETPCAP = 8
+"""The capability to change how capabilities count; without it programs below a folder of root's are out of reach."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -56,6 +59,9 @@ def account_for(*folders: Path) -> Account | None:
         raise _no_way(f"this root may not start it as another account (missing capabilities: {', '.join(missing)})")
     name, uid, gid = _choose(folders)
     caps = ",".join(f"+{cap}" for cap, bit in _HANDED_ON.items() if mine >> bit & 1)
+    # PostgreSQL's programs look for each other with access(2), for which the kernel heeds an account's capabilities
+    # only under this setting (access_override_creds in fs/open.c).
+    heeded = ("--securebits=+no_setuid_fixup",) if mine >> _SETPCAP & 1 else ()
     return Account(
         name=name,
         uid=uid,
@@ -66,6 +72,7 @@ def account_for(*folders: Path) -> Account | None:
             "--clear-groups",
             f"--inh-caps=-all,{caps}",
             f"--ambient-caps=-all,{caps}",
+            *heeded,
             "--no-new-privs",
             "--",
         ),

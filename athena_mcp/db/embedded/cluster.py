@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import threading
 
 from athena_mcp.db.embedded.address import USER, ServerAddress
 from athena_mcp.db.embedded.binaries import Binaries
@@ -48,8 +49,8 @@ def check_version(layout: Layout, found: int, binaries: Binaries) -> None:
         )
 
 
-def create_cluster(layout: Layout, programs: Programs) -> None:
-    """Make the cluster, whole or not at all: it is made aside and then renamed.
+def create_cluster(layout: Layout, programs: Programs, give_up: threading.Event | None = None) -> None:
+    """Make the cluster, whole or not at all (also when `give_up` is set): it is made aside and then renamed.
 
     The locale is PostgreSQL's own, so that text compares and folds alike on every machine. Raises EmbeddedServerError.
     """
@@ -78,6 +79,7 @@ def create_cluster(layout: Layout, programs: Programs) -> None:
             "--no-instructions",
             cluster=draft,
             timeout_s=INITDB_TIMEOUT_S,
+            give_up=give_up,
         )
         if result.code != 0:
             raise EmbeddedServerError(

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from athena_mcp.errors import EmbeddedServerError
 
 _ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "SYSTEMDRIVE", "TEMP", "TMP")
 """What a program inherits. The rest stays here: a host's keys, and the PG… variables of the user's other databases."""
+
+LOOK_S = 0.1
+"""How often to look whether a program shall be given up; its end is noticed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +50,12 @@ class Programs:
     account: Account | None
     home: Path
 
-    def run(self, tool: str, *arguments: str, cluster: Path, timeout_s: float) -> Result:
+    def run(
+        self, tool: str, *arguments: str, cluster: Path, timeout_s: float, give_up: threading.Event | None = None
+    ) -> Result:
         """Run `tool` on `cluster` and wait. Raises EmbeddedServerError when it cannot run or does not end in time.
 
+        It is killed when its time is over, and when `give_up` is set.
         The cluster is named by the environment, because `pg_ctl` would put it into a shell command line unescaped.
         """
         prefix = self.account.prefix if self.account else ()
@@ -67,16 +75,21 @@ class Programs:
             except OSError as error:
                 raise EmbeddedServerError(f"{program} could not be run: {error.strerror}.") from error
             with process:
-                try:
-                    code = process.wait(timeout_s)
-                except subprocess.TimeoutExpired as error:
-                    _kill(process)
-                    raise EmbeddedServerError(
-                        f"{tool} did not end within {timeout_s:.0f} s for the embedded PostgreSQL in {self.home}. "
-                        "The machine or its disk may be overloaded; try again."
-                    ) from error
+                code = _wait(process, timeout_s, give_up)
+            if code is None and give_up is not None and give_up.is_set():
+                raise given_up()
+            if code is None:
+                raise EmbeddedServerError(
+                    f"{tool} did not end within {timeout_s:.0f} s for the embedded PostgreSQL in {self.home}. "
+                    "The machine or its disk may be overloaded; try again."
+                )
             said.seek(0)
             return Result(code, said.read(100_000).decode("utf-8", "replace"))
+
+
+def given_up() -> EmbeddedServerError:
+    """What a start says that was told to end."""
+    return EmbeddedServerError("The embedded PostgreSQL was stopped while it was starting.")
 
 
 def _environment(ours: Mapping[str, str], cluster: Path) -> dict[str, str]:
@@ -92,6 +105,18 @@ def _detached() -> dict[str, Any]:
     return {
         "creationflags": getattr(subprocess, "CREATE_NO_WINDOW", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
     }
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float, give_up: threading.Event | None) -> int | None:
+    """The exit code of `process`; None when it had to be killed."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and not (give_up is not None and give_up.is_set()):
+        try:
+            return process.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            continue
+    _kill(process)
+    return None
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -14,7 +16,7 @@ from athena_mcp.db.embedded.account import account_for
 from athena_mcp.db.embedded.address import ServerAddress, choose_address, current_address, release_address
 from athena_mcp.db.embedded.binaries import Binaries, find_binaries
 from athena_mcp.db.embedded.cluster import check_version, cluster_major, create_cluster, write_settings
-from athena_mcp.db.embedded.command import Programs
+from athena_mcp.db.embedded.command import Programs, given_up
 from athena_mcp.db.embedded.layout import Layout, disk_error
 from athena_mcp.db.embedded.postmaster import clear_leftovers, is_ready, is_server_process, is_stopping, running_pid
 from athena_mcp.db.embedded.watch import WATCH_INTERVAL_S, ensure_watch
@@ -63,7 +65,7 @@ class EmbeddedServer:
                 self._drop_presence()
             try:
                 layout.prepare()
-                with self._lock(layout, LOCK_WAIT_S):
+                with self._patient_lock(layout):
                     address = self._ensure_running(layout)
             except Timeout as error:
                 raise EmbeddedServerError(
@@ -81,7 +83,7 @@ class EmbeddedServer:
             self._address = address
             if self._leave.is_set():
                 self._give_up_share(layout, time.monotonic() + STOP_BUDGET_S)
-                raise EmbeddedServerError("The embedded PostgreSQL was stopped while it was starting.")
+                raise given_up()
             return address
 
     def stop(self) -> bool:
@@ -125,7 +127,7 @@ class EmbeddedServer:
         if found is None:
             # A server whose folder was removed under it may still be there.
             clear_leftovers(layout)
-            create_cluster(layout, programs)
+            create_cluster(layout, programs, self._leave)
         self._programs = programs
         deadline = time.monotonic() + START_TIMEOUT_S
         if is_stopping(layout):
@@ -139,12 +141,22 @@ class EmbeddedServer:
             address = self._launch(layout, programs, deadline)
             self._settle(address, binaries)
         except (EmbeddedServerError, psycopg.Error):
-            # Nobody would use this server, or end it. One that is still recovering gets the time, for the next start.
             self._drop_presence()
-            if is_ready(layout):
-                self._ask_to_end(programs, layout)
+            self._withdraw(programs, layout)
             raise
         return address
+
+    def _withdraw(self, programs: Programs, layout: Layout) -> None:
+        """End a server that was started just now and that nobody is going to use.
+
+        One that is still recovering is left to it, for the next start, unless there is to be none: then it may only be
+        about to appear.
+        """
+        deadline = time.monotonic() + LEAVING_S
+        while is_ready(layout) or self._leave.is_set():
+            if self._ask_to_end(programs, layout) or time.monotonic() > deadline:
+                break
+            time.sleep(POLL_S)
 
     def _settle(self, address: ServerAddress, binaries: Binaries) -> None:
         assert self._presence is not None
@@ -181,7 +193,7 @@ class EmbeddedServer:
                 return address
             # It is starting, or stopping: then it will be gone soon.
             if self._leave.wait(POLL_S):
-                raise EmbeddedServerError("The embedded PostgreSQL was stopped while it was starting.")
+                raise given_up()
 
     def _launch(self, layout: Layout, programs: Programs, deadline: float) -> ServerAddress:
         clear_leftovers(layout)
@@ -201,6 +213,7 @@ class EmbeddedServer:
             f"--options=-c cluster_name={layout.token()}",
             cluster=layout.cluster,
             timeout_s=START_TIMEOUT_S + 5,
+            give_up=self._leave,
         )
         joined = self._join(layout, deadline)
         if joined is None:
@@ -239,6 +252,25 @@ class EmbeddedServer:
         if self._presence is not None:
             presence.leave(self._presence)
             self._presence = None
+
+    @contextmanager
+    def _patient_lock(self, layout: Layout) -> Iterator[None]:
+        """Hold the lock; wait `LOCK_WAIT_S` for it, unless `stop` is called meanwhile."""
+        lock = self._lock(layout, POLL_S)
+        deadline = time.monotonic() + LOCK_WAIT_S
+        while True:
+            try:
+                lock.acquire()
+                break
+            except Timeout:
+                if time.monotonic() > deadline:
+                    raise
+            if self._leave.is_set():
+                raise given_up()
+        try:
+            yield
+        finally:
+            lock.release()
 
     @staticmethod
     def _lock(layout: Layout, wait_s: float) -> FileLock:

@@ -6,8 +6,8 @@ import os
 import shutil
 import stat
 import subprocess
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -17,6 +17,7 @@ from filelock import FileLock
 
 from athena_mcp.db.embedded import EmbeddedServer, ServerAddress, server_status
 from athena_mcp.db.embedded import server as server_module
+from athena_mcp.db.embedded.binaries import PACKAGE, find_binaries
 from athena_mcp.errors import EmbeddedServerError
 from tests.db.embedded.holder import Holder, Patience, gone
 
@@ -31,6 +32,14 @@ def pid(data_dir: Path) -> int:
     found = server_status(data_dir).pid
     assert found is not None
     return found
+
+
+def link(source: str, target: str) -> None:
+    """A second name for a file, or, on another disk, a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def ask(address: ServerAddress, query: str) -> object:
@@ -217,21 +226,45 @@ def test_stop_does_not_wait_for_a_start_that_another_process_holds_up(
 
 def test_a_start_that_is_told_to_stop_leaves_nothing_running(data_dir: Path, serve: Serve) -> None:
     server = serve(data_dir)
-    outcome: list[str] = []
-
-    def start() -> None:
-        try:
-            server.start()
-        except EmbeddedServerError as error:
-            outcome.append(str(error))
-
-    thread = threading.Thread(target=start)
-    with FileLock(data_dir / "postgres" / "lock"):
-        thread.start()
-        assert not server.stop()
-    thread.join()
-    assert outcome == ["The embedded PostgreSQL was stopped while it was starting."]
+    with FileLock(data_dir / "postgres" / "lock"), ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(server.start)
+        # Again and again, since there is no telling when the other thread has begun.
+        Patience().until(lambda: not server.stop() and starting.done())
+        with pytest.raises(EmbeddedServerError, match="stopped while it was starting"):
+            starting.result(10)
     assert not server_status(data_dir).running
+
+
+def test_making_a_cluster_can_be_broken_off(tmp_path: Path, serve: Serve) -> None:
+    server = serve(tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        starting = pool.submit(server.start)
+        Patience().until(lambda: any((tmp_path / "postgres").glob("new-cluster-*")))
+        assert not server.stop()
+        with pytest.raises(EmbeddedServerError, match="stopped while it was starting"):
+            starting.result(10)
+    assert not list((tmp_path / "postgres").glob("*cluster*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="concerns root")
+def test_programs_and_folders_that_only_root_may_reach_are_used_without_changing_their_modes(
+    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment, data = tmp_path / "environment", tmp_path / "data"
+    installed = find_binaries().folder.parent
+    shutil.copytree(installed, environment / PACKAGE / installed.name, copy_function=link)
+    shutil.copytree(installed.parents[1] / f"{PACKAGE}.libs", environment / f"{PACKAGE}.libs", copy_function=link)
+    (environment / PACKAGE / "__init__.py").touch()
+    data.mkdir()
+    for folder in (environment, data):
+        folder.chmod(0o700)
+    monkeypatch.syspath_prepend(str(environment))
+    assert find_binaries().folder.is_relative_to(environment)
+    server = serve(data)
+    assert ask(server.start(), "SELECT lower('Ä')") == "ä"
+    assert psutil.Process(pid(data)).uids().real != 0
+    assert server.stop()
+    assert [mode(environment), mode(data), mode(data / "postgres")] == [0o700] * 3
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("setpriv") is None, reason="needs root to become somebody else")

@@ -120,18 +120,12 @@ def test_a_killed_creation_leaves_nothing_half_done(tmp_path: Path, serve: Serve
         Patience().until(lambda: any(home.glob("new-cluster-*/base")))
         killed.kill()
     assert not (home / "cluster").exists()
+    (home / "new-cluster-long-dead").mkdir()
     server = serve(tmp_path)
     server.start()
+    assert not (home / "new-cluster-long-dead").exists()
     assert (home / "cluster" / "PG_VERSION").exists()
     assert server.stop()
-
-
-def test_leftovers_of_a_killed_creation_are_removed(tmp_path: Path, serve: Serve) -> None:
-    leftover = tmp_path / "postgres" / "new-cluster-0000"
-    leftover.mkdir(parents=True)
-    (leftover / "PG_VERSION").write_text("18\n", encoding="utf-8")
-    serve(tmp_path).start()
-    assert not list((tmp_path / "postgres").glob("new-cluster-*"))
 
 
 def test_a_start_waits_for_a_shutdown_and_then_starts_anew(data_dir: Path, serve: Serve) -> None:

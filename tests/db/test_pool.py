@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import psycopg
+import pytest
+
+from athena_mcp.db.embedded import EmbeddedServer, server_status
+from athena_mcp.db.pool import Database
+from athena_mcp.errors import DatabaseUnavailable, DeadlineExceeded
+from tests.db.embedded.holder import Patience
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_who_finds_every_connection_taken_waits_no_longer_than_its_deadline(database_url: str) -> None:
+    async def find() -> str:
+        return database_url
+
+    database = Database(find, max_connections=1)
+    await database.open()
+    try:
+        with anyio.fail_after(20):
+            async with database.session() as holder:
+                with anyio.move_on_after(0.3) as scope:
+                    try:
+                        async with database.session():
+                            pytest.fail("there is no second connection")
+                    except DeadlineExceeded as error:
+                        assert "free" in str(error)  # noqa: PT017  # which of the two deadlines came first is open
+                assert database.counts()["connections"] == 1
+                assert scope.deadline < anyio.current_time()
+                assert await holder.fetch_one("SELECT 1") == (1,)
+            async with database.session() as session:
+                assert await session.fetch_one("SELECT 1") == (1,)
+        assert database.counts()["waiting"] == 0
+    finally:
+        await database.close()
+
+
+async def test_more_callers_than_connections_are_all_served(database_url: str) -> None:
+    async def find() -> str:
+        return database_url
+
+    database = Database(find, max_connections=3)
+    await database.open()
+    served: list[int] = []
+
+    async def call(number: int) -> None:
+        async with database.session() as session:
+            row = await session.fetch_one("SELECT %s::integer FROM pg_sleep(0.01)", (number,))
+            served.append(row[0] if row else -1)
+
+    try:
+        with anyio.fail_after(20):
+            async with anyio.create_task_group() as tasks:
+                for number in range(40):
+                    tasks.start_soon(call, number)
+        assert sorted(served) == list(range(40))
+        assert database.counts()["connections"] <= 3
+    finally:
+        await database.close()
+
+
+async def test_a_pool_that_is_not_open_says_so() -> None:
+    async def find() -> str:
+        raise DatabaseUnavailable("The database is away.")
+
+    database = Database(find)
+    with pytest.raises(DatabaseUnavailable):
+        await database.open()
+    with pytest.raises(DatabaseUnavailable):
+        async with database.session():
+            pytest.fail("there is no database")
+    assert database.counts() == {"connections": 0, "idle": 0, "waiting": 0}
+
+
+async def word(database: Database) -> object:
+    async with database.session() as session:
+        row = await session.fetch_one("SELECT word FROM kept")
+        return row and row[0]
+
+
+async def test_after_the_embedded_server_was_killed_the_next_session_has_it_again(tmp_path: Path) -> None:
+    server = EmbeddedServer(tmp_path)
+
+    async def find() -> str:
+        return (await anyio.to_thread.run_sync(server.start)).conninfo
+
+    try:
+        with psycopg.connect(await find(), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION vector")
+            connection.execute("CREATE TABLE kept AS SELECT 'acknowledged' AS word")
+        database = Database(find, max_connections=3)
+        await database.open()
+        try:
+            with anyio.fail_after(60):
+                for _ in range(2):
+                    assert await word(database) == "acknowledged"
+                    killed = server_status(tmp_path).pid
+                    assert killed is not None
+                    os.kill(killed, signal.SIGKILL)
+                    await anyio.to_thread.run_sync(
+                        lambda: Patience().until(lambda: not server_status(tmp_path).running)
+                    )
+                    # One that was in use just now is not asked whether it still works, so its next user finds out.
+                    for _ in range(2):
+                        with suppress(DatabaseUnavailable):
+                            assert await word(database) == "acknowledged"
+                            break
+                    else:
+                        pytest.fail("the server did not come back")
+
+                found: list[object] = []
+
+                async def look() -> None:
+                    found.append(await word(database))
+
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(4):
+                        tasks.start_soon(look)
+            assert found == ["acknowledged"] * 4
+            assert server_status(tmp_path).running
+        finally:
+            await database.close()
+    finally:
+        await anyio.to_thread.run_sync(server.stop)
+    assert not server_status(tmp_path).running
