@@ -155,9 +155,10 @@ def _git() -> Iterable[Finding]:
 
 
 def _database(settings: Settings) -> Iterable[Finding]:
-    from athena_mcp.db.inspect import inspect_database
+    from athena_mcp.db.inspect import OwnEmbedder, inspect_database
+    from athena_mcp.embed.static import DIMENSION, NAME
 
-    return run(lambda: inspect_database(settings))
+    return run(lambda: inspect_database(settings, OwnEmbedder(NAME, DIMENSION)))
 
 
 def _public_url(url: str) -> str:

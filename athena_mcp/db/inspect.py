@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -20,7 +21,15 @@ CONNECT_S = 40.0
 Connection = psycopg.AsyncConnection[Any]
 
 
-async def inspect_database(settings: Settings) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class OwnEmbedder:
+    """The embedder that this installation has, by the name its vectors are stored under."""
+
+    name: str
+    dimension: int
+
+
+async def inspect_database(settings: Settings, embedder: OwnEmbedder) -> list[Finding]:
     """Connect (starting the embedded server when that is the one) and check; changes nothing in the database.
 
     A check that cannot be made is a finding, not an error.
@@ -34,7 +43,8 @@ async def inspect_database(settings: Settings) -> list[Finding]:
                 conninfo = (await anyio.to_thread.run_sync(server.start)).conninfo
             connection = await psycopg.AsyncConnection.connect(conninfo, **CONNECTION)
         try:
-            return [await check(connection) for check in _CHECKS]
+            findings = [await check(connection) for check in _CHECKS]
+            return [*findings, await _embedder(connection, embedder)]
         finally:
             await connection.close()
     except (psycopg.Error, TimeoutError) as error:
@@ -84,16 +94,14 @@ async def _migrations(connection: Connection) -> Finding:
     return Finding("schema", "ok", f"step {len(applied)}, up to date")
 
 
-async def _embedder(connection: Connection) -> Finding:
+async def _embedder(connection: Connection, own: OwnEmbedder) -> Finding:
     if not await applied_migrations(connection):
         return Finding("embedder", "ok", "none recorded yet")
     cursor = await connection.execute("SELECT name, dimension FROM athena.embedders WHERE active")
     row = await cursor.fetchone()
     if row is None:
         return Finding("embedder", "ok", "none recorded yet")
-    from athena_mcp.embed.static import DIMENSION, NAME
-
-    if tuple(row) != (NAME, DIMENSION):
+    if tuple(row) != (own.name, own.dimension):
         advice = "Export the memories and import them into a new data folder or database, where they are embedded anew."
         return Finding("embedder", "failed", f"the store's vectors are of {row[0]} ({row[1]} dimensions)", advice)
     return Finding("embedder", "ok", f"the store's vectors are of {row[0]} ({row[1]} dimensions)")
@@ -112,6 +120,5 @@ _CHECKS: tuple[Callable[[Connection], Awaitable[Finding]], ...] = (
     _version,
     _extension,
     _migrations,
-    _embedder,
     _others,
 )

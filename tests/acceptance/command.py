@@ -24,9 +24,15 @@ class Done:
     err: str
 
     @property
-    def json(self) -> Any:
+    def text(self) -> str:
+        """What a command that did well has printed."""
         assert self.code == 0, self.err
-        return json.loads(self.out)
+        return self.out
+
+    @property
+    def json(self) -> Any:
+        """The same as a value."""
+        return json.loads(self.text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,14 +60,14 @@ def test_answers_for_people_name_layer_id_date_and_due_tasks(athena: Athena) -> 
     )
     assert stored.out.startswith("Remembered as #")
     assert "layer prospective" in stored.out
-    told = athena("recall", "what is left to do with the signing key", "--branch", "release/1").out
+    told = athena("recall", "what is left to do with the signing key", "--branch", "release/1").text
     assert "1. prospective  " in told
     assert "rotate the signing key" in told
     assert "Due\n" in told
     assert "release/1" in told
     assert "\nLayers: episodic " in told
     assert f"Searched {athena.project} and global to depth " in told
-    listed = athena("list").out.splitlines()
+    listed = athena("list").text.splitlines()
     assert listed[0].split() == ["ID", "WHEN", "(UTC)", "LAYER", "TEXT"]
     assert listed[1].endswith("prospective  rotate the signing key")
 
@@ -83,8 +83,8 @@ def test_a_receipt_says_what_became_of_it(athena: Athena) -> None:
     assert len(athena("list", "--json").json) == 1
     assert len(athena("list", "--all", "--json").json) == 2
     assert (
-        f"(replaced by #{first['id'] + 1})" in athena("list", "--all").out
-        or "(replaced by #" in athena("list", "--all").out
+        f"(replaced by #{first['id'] + 1})" in athena("list", "--all").text
+        or "(replaced by #" in athena("list", "--all").text
     )
 
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_accepted_is_one_line_that_names_it(
 
 def test_remembered_text_cannot_steer_the_terminal(athena: Athena) -> None:
     athena("remember", "-", "--layer", "semantic", data="port\x1b[2J 8443 \u202e\x9b31m".encode())
-    for told in (athena("list").out, athena("recall", "port 8443").out):
+    for told in (athena("list").text, athena("recall", "port 8443").text):
         assert "\\x1b[2J" in told
         assert not {"\x1b", "\u202e", "\x9b"} & set(told)
 
@@ -142,7 +142,7 @@ def test_remembered_text_cannot_steer_the_terminal(athena: Athena) -> None:
 def test_statistics_tell_what_is_stored(athena: Athena) -> None:
     athena("remember", "x is 3", "--layer", "semantic")
     assert athena("stats", "--json").json["store"]["memories"] >= 1
-    told = athena("stats").out
+    told = athena("stats").text
     assert told.startswith("store\n")
     assert athena("stats", "store", "--json").json.keys() == {"store"}
 

@@ -68,9 +68,9 @@ def test_an_export_brings_everything_back_under_the_same_ids(athena: Athena, oth
     fill(athena)
     first, second = tmp_path / "first.jsonl.gz", tmp_path / "second.jsonl"
     assert athena("export", str(first)).code == 0
-    assert other("import", str(first)).out.startswith("6 stored, 0 duplicates")
+    assert other("import", str(first)).text.startswith("6 stored, 0 duplicates")
     assert other("export", str(second)).err == f"Wrote 6 memories to {second}.\n"
-    exported = rows(athena("export").out)
+    exported = rows(athena("export").text)
     assert [row["id"] for row in exported] == [10, 20, 30, 40, 50, 60]
     assert exported[0]["superseded_by"] == 40
     assert exported[1]["details"] == {"steps": ["tag", "push"], "successes": 2, "failures": 1}
@@ -78,7 +78,7 @@ def test_an_export_brings_everything_back_under_the_same_ids(athena: Athena, oth
     assert exported[2]["occurred_at"] == "2026-01-02T03:04:05.000006Z"
     assert exported[4]["relations"] == [{"subject": "shop", "relation": "uses", "object": "auth service"}]
     assert rows(second.read_text(encoding="utf-8")) == exported
-    assert other("import", str(first)).out.startswith("0 stored, 6 duplicates")
+    assert other("import", str(first)).text.startswith("0 stored, 6 duplicates")
     # New ids come after those that were kept.
     assert other("remember", "Something new happened", "--json").json["id"] > 60
 
@@ -89,8 +89,8 @@ def test_an_import_into_a_used_memory_maps_ids_and_keeps_links(athena: Athena, o
     athena("export", str(file))
     other("remember", "I was here first", "--layer", "semantic")
     for expected in ("6 stored, 0 duplicates", "0 stored, 6 duplicates"):
-        assert other("import", str(file)).out.startswith(expected)
-    by_content = {row["content"]: row for row in rows(other("export").out)}
+        assert other("import", str(file)).text.startswith(expected)
+    by_content = {row["content"]: row for row in rows(other("export").text)}
     assert len(by_content) == 7
     old, new = by_content["Staging is on port 80."], by_content["Staging is on port 8443."]
     assert old["superseded_by"] == new["id"]
@@ -101,10 +101,10 @@ def test_an_import_into_a_used_memory_maps_ids_and_keeps_links(athena: Athena, o
 
 def test_one_project_is_exported_when_named(athena: Athena) -> None:
     fill(athena)
-    named = athena("export", "--project", "acme/other").out
+    named = athena("export", "--project", "acme/other").text
     assert json.loads(named.splitlines()[0])["projects"] == ["acme/other"]
     assert [row["id"] for row in rows(named)] == [60]
-    assert json.loads(athena("export").out.splitlines()[0])["projects"] == ["acme/other", "acme/shop"]
+    assert json.loads(athena("export").text.splitlines()[0])["projects"] == ["acme/other", "acme/shop"]
 
 
 def test_a_bad_line_stops_the_import_and_running_it_again_finishes_it(athena: Athena, tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_bad_line_stops_the_import_and_running_it_again_finishes_it(athena: At
 def test_secrets_in_a_file_are_redacted_and_counted(athena: Athena) -> None:
     done = athena("import", "-", data=b'{"content": "the key is AKIAIOSFODNN7EXAMPLE"}\n')
     assert done.out.startswith("1 stored, 0 duplicates, 1 redacted")
-    assert "AKIA" not in athena("export").out
+    assert "AKIA" not in athena("export").text
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
@@ -156,7 +156,7 @@ def test_a_history_is_imported_once_and_then_only_what_is_new(athena: Athena, tm
 
     assert "Importing into x/y." in athena("import", "--git", str(repository), "--project", "x/y").err
     commit("new.py", "A new commit")
-    assert athena("import", "--git", str(repository)).out.startswith("1 stored, 6 duplicates")
+    assert athena("import", "--git", str(repository)).text.startswith("1 stored, 6 duplicates")
     answer = athena("recall", "why was the pool capped?", "-k", "1", "--json", "--project", "acme/engine").json
     (found,) = answer["memories"]
     assert found["content"] == "Cap the connection pool\n\nThe tests ran out of connections."
