@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import psycopg
 from pgvector.psycopg import register_vector_async
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from athena_mcp.db.failures import translate
 from athena_mcp.db.session import Session
@@ -29,6 +29,10 @@ CLOSE_S = 1.0
 FRESH_S = 1.0
 """A connection that was used so lately is taken to work."""
 
+LOOK_S = 0.5
+"""How often who waits for a connection looks whether the server is gone."""
+
+_Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
 Conninfo = str
 """A libpq connection string."""
 
@@ -43,7 +47,10 @@ class Database:
     def __init__(self, find_server: Callable[[], Awaitable[Conninfo]], *, max_connections: int = 8) -> None:
         self._find_server = find_server
         self._max_connections = max_connections
-        self._pool: AsyncConnectionPool[psycopg.AsyncConnection[Any]] | None = None
+        self._pool: _Pool | None = None
+        self._lost = False
+        """A connection turned out to be dead: the server may be, and other connections with it."""
+        self._closed = False
         self._reviving = anyio.Lock()
 
     async def connect(self) -> psycopg.AsyncConnection[Any]:
@@ -66,20 +73,26 @@ class Database:
             timeout=WAIT_S,
             reconnect_timeout=5.0,
             configure=_configure,
-            check=_check,
+            check=self._check,
             open=False,
             name="athena",
         )
         try:
             await pool.open(wait=True, timeout=WAIT_S)
-        except psycopg.OperationalError as error:
+        except BaseException as error:
             with anyio.CancelScope(shield=True):
                 await pool.close(CLOSE_S)
-            raise DatabaseUnavailable(unreachable(error)) from error
-        self._pool = pool
+            if isinstance(error, psycopg.OperationalError):
+                raise DatabaseUnavailable(unreachable(error)) from error
+            raise
+        self._pool, self._lost, self._closed = pool, False, False
 
     async def close(self) -> None:
-        """Close every connection; bounded."""
+        """Close every connection, for good; bounded."""
+        self._closed = True
+        await self._drop_pool()
+
+    async def _drop_pool(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
             with anyio.CancelScope(shield=True):
@@ -94,7 +107,7 @@ class Database:
     @asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """Borrow a connection. Cancelling the borrower cancels the statement that runs on it."""
-        connection = await self._borrow()
+        pool, connection = await self._borrow()
         session = Session(connection)
         try:
             async with anyio.create_task_group() as group:
@@ -107,37 +120,61 @@ class Database:
             only = _only(error)
             raise only from only.__cause__
         finally:
-            if self._pool is not None:
-                connection.athena_used_at = time.monotonic()  # type: ignore[attr-defined]  # read by _check
-                with anyio.CancelScope(shield=True):
-                    await self._pool.putconn(connection)
+            connection.athena_used_at = time.monotonic()  # type: ignore[attr-defined]  # read by _check
+            if connection.closed and pool is self._pool:
+                self._lost = True
+            with anyio.CancelScope(shield=True):
+                await pool.putconn(connection)
 
-    async def _borrow(self) -> psycopg.AsyncConnection[Any]:
+    async def _borrow(self) -> tuple[_Pool, psycopg.AsyncConnection[Any]]:
+        """A connection, and the pool that it goes back to."""
+        pool = self._pool
+        if pool is not None and not self._lost:
+            try:
+                return pool, await self._take(pool)
+            except psycopg.OperationalError as error:
+                failure = translate(error)
+                if not isinstance(failure, DatabaseUnavailable) and not self._lost:
+                    raise failure from error
+        pool = await self._revive(pool)
         try:
-            return await self._take()
-        except (psycopg.OperationalError, DatabaseUnavailable) as error:
-            if isinstance(error, psycopg.Error) and not isinstance(translate(error), DatabaseUnavailable):
-                raise translate(error) from error
-            await self._revive()
-        try:
-            return await self._take()
+            return pool, await self._take(pool)
         except psycopg.OperationalError as error:
             raise translate(error) from error
 
-    async def _take(self) -> psycopg.AsyncConnection[Any]:
-        if self._pool is None:
-            raise DatabaseUnavailable("The database is not open.")
-        remaining_s = anyio.current_effective_deadline() - anyio.current_time()
-        return await self._pool.getconn(timeout=max(0.01, min(WAIT_S, remaining_s)))
+    async def _take(self, pool: _Pool) -> psycopg.AsyncConnection[Any]:
+        """A free connection; in time, or as soon as it is known that the server is gone, PoolTimeout."""
+        ends_at = anyio.current_time() + WAIT_S
+        while True:
+            left_s = min(ends_at, anyio.current_effective_deadline()) - anyio.current_time()
+            try:
+                return await pool.getconn(timeout=max(0.01, min(LOOK_S, left_s)))
+            except PoolTimeout:
+                if self._lost or left_s <= LOOK_S:
+                    raise
 
-    async def _revive(self) -> None:
-        """The pool gave no connection: find the server again, which starts an embedded one that died, and reopen."""
-        failed = self._pool
+    async def _revive(self, failed: _Pool | None) -> _Pool:
+        """Find the server again, which starts an embedded one that died, and open a new pool, unless there is one."""
         async with self._reviving:
-            if self._pool is failed:
-                log.warning("The database went away; connecting again.")
-                await self.close()
+            if self._closed:
+                raise DatabaseUnavailable("The database is closed.")
+            if self._pool is None or self._pool is failed:
+                if failed is not None:
+                    log.warning("The database went away; connecting again.")
+                await self._drop_pool()
                 await self.open()
+            if self._pool is None:
+                raise DatabaseUnavailable("The database is not open.")
+            return self._pool
+
+    async def _check(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Whether a connection still works, asked only when it was not in use just now: asking costs a round trip."""
+        if time.monotonic() - getattr(connection, "athena_used_at", 0.0) > FRESH_S:
+            try:
+                await AsyncConnectionPool.check_connection(connection)
+            except psycopg.OperationalError:
+                self._lost = True
+                raise
 
 
 CONNECTION: dict[str, Any] = {
@@ -168,12 +205,6 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
         (list(SESSION_SETTINGS), list(SESSION_SETTINGS.values())),
     )
     await register_vector_async(connection)
-
-
-async def _check(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Whether a connection still works, asked only when it was not in use just now: asking costs a round trip."""
-    if time.monotonic() - getattr(connection, "athena_used_at", 0.0) > FRESH_S:
-        await AsyncConnectionPool.check_connection(connection)
 
 
 def unreachable(error: psycopg.Error) -> str:

@@ -10,10 +10,12 @@ import anyio.to_thread
 import psycopg
 import pytest
 
+from athena_mcp.db import pool
 from athena_mcp.db.embedded import EmbeddedServer, server_status
 from athena_mcp.db.pool import Database
 from athena_mcp.errors import DatabaseUnavailable, DeadlineExceeded
 from tests.db.embedded.holder import Patience
+from tests.db.stores import ask
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +88,33 @@ async def word(database: Database) -> object:
         return row and row[0]
 
 
-async def test_after_the_embedded_server_was_killed_the_next_session_has_it_again(tmp_path: Path) -> None:
+async def test_a_dead_connection_costs_no_other_session_and_closing_is_for_good(database_url: str) -> None:
+    async def find() -> str:
+        return database_url
+
+    database = Database(find, max_connections=3)
+    await database.open()
+    with anyio.fail_after(30):
+        async with database.session() as witness:
+            await witness.execute("CREATE TEMPORARY TABLE mine AS SELECT 'still here' AS word")
+            with pytest.raises(DatabaseUnavailable):
+                async with database.session() as victim:
+                    row = await victim.fetch_one("SELECT pg_backend_pid()")
+                    ask(database_url, "SELECT pg_terminate_backend(%s)", row and row[0])
+                    await victim.fetch("SELECT 1")
+            async with database.session() as successor:
+                assert await successor.fetch_one("SELECT 1") == (1,)
+            assert await witness.fetch_one("SELECT word FROM mine") == ("still here",)
+        await database.close()
+        with pytest.raises(DatabaseUnavailable):
+            async with database.session():
+                pytest.fail("it was closed")
+    assert database.counts()["connections"] == 0
+
+
+async def test_after_the_embedded_server_was_killed_the_next_session_has_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = EmbeddedServer(tmp_path)
 
     async def find() -> str:
@@ -100,7 +128,8 @@ async def test_after_the_embedded_server_was_killed_the_next_session_has_it_agai
         await database.open()
         try:
             with anyio.fail_after(60):
-                for _ in range(2):
+                for fresh_s, tries in ((1.0, 2), (0.0, 1)):
+                    monkeypatch.setattr(pool, "FRESH_S", fresh_s)
                     assert await word(database) == "acknowledged"
                     killed = server_status(tmp_path).pid
                     assert killed is not None
@@ -109,7 +138,7 @@ async def test_after_the_embedded_server_was_killed_the_next_session_has_it_agai
                         lambda: Patience().until(lambda: not server_status(tmp_path).running)
                     )
                     # One that was in use just now is not asked whether it still works, so its next user finds out.
-                    for _ in range(2):
+                    for _ in range(tries):
                         with suppress(DatabaseUnavailable):
                             assert await word(database) == "acknowledged"
                             break
