@@ -108,7 +108,7 @@ async def test_the_index_agrees_with_the_memories_after_any_writes(
         ("Release v1.2.3 broke it.", ["v1.2.3", "V1.2.3"]),
         ("HTTPServer parses it.", ["HTTPServer", "httpserver", "server", "http"]),
         ("Stale URLs lead nowhere.", ["URLs", "URL", "urls", "url"]),
-        ("Two APIs and the DBs behind.", ["API", "db"]),
+        ("Two APIs behind a gateway.", ["API", "apis"]),
         ("Port 5433 it is.", ["5433", "port 5433?"]),
         ("Error E0382 again: borrow of moved value.", ["E0382", "e0382"]),
         ("Run `npm run build:prod` first.", ["build:prod", "npm"]),

@@ -77,9 +77,14 @@ BEGIN
         UNION ALL
         SELECT w, count(*) FROM unnest(wholes) AS w WHERE w ~ '[^a-z0-9]' GROUP BY w
         UNION ALL
-        SELECT substr(run, i, size), count(*)
-        FROM unnest(runs) AS run, generate_series(1, 2) AS size, generate_series(1, length(run) - size + 1) AS i
-        GROUP BY 1
+        SELECT piece, count(*)
+        FROM unnest(runs) AS run
+        CROSS JOIN LATERAL (
+            SELECT single, single || lead(single) OVER (ORDER BY place) AS pair
+            FROM unnest(string_to_array(run, NULL)) WITH ORDINALITY AS c (single, place)
+        ) AS pieces
+        CROSS JOIN LATERAL (VALUES (single), (pair)) AS p (piece)
+        WHERE piece IS NOT NULL GROUP BY piece
     ) AS found
     WHERE found.term <> '' AND length(found.term) <= 255
     GROUP BY found.term;
