@@ -17,6 +17,10 @@ from athena_mcp.model import MAX_NAME_CHARS
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 DEFAULT_PROJECT = "default"
+MAX_MODEL_CHARS = 180
+"""Leaves room for what the store adds to the name of an embedder."""
+MAX_LANGUAGE_CHARS = 63
+"""The longest name that PostgreSQL gives anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,14 @@ class Settings:
     """The deadline of one layer in a recall."""
     max_connections: int = 8
     """The most connections of one process: five layers, a writer, and room for a second recall."""
+    embed_url: str | None = None
+    """The base URL of an OpenAI-compatible embeddings service; None means the embedder that comes along."""
+    embed_model: str | None = None
+    """The service's name of the model; there whenever `embed_url` is."""
+    embed_api_key: str | None = field(default=None, repr=False)
+    """Sent to the service as a bearer token, if there is one."""
+    language: str | None = None
+    """The text search configuration to index with; None leaves the store's."""
 
     @property
     def embedded(self) -> bool:
@@ -51,6 +63,9 @@ def resolve_settings(
     data_dir: Path | None = None,
     project: str | None = None,
     log_level: str | None = None,
+    embed_url: str | None = None,
+    embed_model: str | None = None,
+    language: str | None = None,
 ) -> Settings:
     """The settings of this process; named arguments are the command line's flags and win over `environ`.
 
@@ -69,11 +84,22 @@ def resolve_settings(
         name = name.strip()
         if not 0 < len(name) <= MAX_NAME_CHARS or not name.isprintable():
             raise ConfigurationError(f"ATHENA_PROJECT must be 1 to {MAX_NAME_CHARS} printable characters.")
+    service = embed_url or environ.get("ATHENA_EMBED_URL") or None
+    model = embed_model or environ.get("ATHENA_EMBED_MODEL") or None
+    api_key = environ.get("ATHENA_EMBED_API_KEY") or None
+    check_embed_settings(service, model, api_key)
+    tongue = language or environ.get("ATHENA_LANGUAGE") or None
+    if tongue is not None and (not tongue.isprintable() or len(tongue.strip()) not in range(1, MAX_LANGUAGE_CHARS + 1)):
+        raise ConfigurationError("ATHENA_LANGUAGE must be the name of a text search configuration, such as english.")
     return Settings(
         data_dir=(folder or default_data_dir()).expanduser().absolute(),
         project=name or detect_project(cwd or Path.cwd()),
         database_url=url,
         log_level=cast("LogLevel", level),
+        embed_url=service,
+        embed_model=model.strip() if model and service else None,
+        embed_api_key=api_key if service else None,
+        language=tongue.strip() if tongue else None,
     )
 
 
@@ -93,6 +119,32 @@ def check_database_url(url: str) -> None:
         scheme = ""
     if scheme not in ("postgresql", "postgres"):
         raise ConfigurationError("ATHENA_DATABASE_URL must start with postgresql:// or postgres://.")
+
+
+def check_embed_settings(url: str | None, model: str | None, api_key: str | None) -> None:
+    """Refuse an embeddings service that could never answer, without repeating what may hold a secret.
+
+    A model or a key without a URL means nothing and is let pass: other programs' settings may leave one behind.
+    """
+    if url is None:
+        return
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not host or not url.isprintable() or " " in url:
+        raise ConfigurationError(
+            "ATHENA_EMBED_URL must be a URL such as https://api.openai.com/v1 or http://localhost:11434/v1."
+        )
+    if "@" in parts.netloc:
+        raise ConfigurationError("ATHENA_EMBED_URL must not hold a user or password; use ATHENA_EMBED_API_KEY.")
+    if model is None or not 0 < len(model.strip()) <= MAX_MODEL_CHARS or not model.isprintable():
+        raise ConfigurationError(
+            f"ATHENA_EMBED_URL needs ATHENA_EMBED_MODEL, the name of a model there (up to {MAX_MODEL_CHARS} characters)."
+        )
+    if api_key is not None and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+        raise ConfigurationError("ATHENA_EMBED_API_KEY has characters that no key has, such as a space or a line end.")
 
 
 def detect_project(cwd: Path) -> str:

@@ -10,15 +10,16 @@ import anyio
 
 from athena_mcp.db.pool import Database
 from athena_mcp.errors import DeadlineExceeded, InvalidArgument
-from athena_mcp.layers.history import find_target, forget
+from athena_mcp.layers.history import find_target, forget, linked_projects
 from athena_mcp.layers.projects import ProjectCount, count_projects, lock_projects
 from athena_mcp.layers.records import read_from_oldest, read_memories, read_newest
 from athena_mcp.layers.totals import count_store, publish_snapshot, read_servers
 from athena_mcp.model import GLOBAL_PROJECT, Forgotten, Layer, Memory, RecallResult, Receipt
-from athena_mcp.recall.cascade import EMPTY, Cascade
+from athena_mcp.recall.cascade import Cascade
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.request import check_request as check_recall
+from athena_mcp.recall.tier1 import EMPTY
 from athena_mcp.remember.load import BulkLoader, LoadReport, MemoryRecord
 from athena_mcp.remember.pipeline import RememberPipeline
 from athena_mcp.remember.request import check_request as check_remember
@@ -189,7 +190,8 @@ class MemoryManager:
                 target = await find_target(session, scope.ids, memory_id)
                 if target is None:
                     raise _unknown("id", memory_id, names)
-                await lock_projects(session, [target.project_id])
+                touched = {target.project_id} | await linked_projects(session, memory_id)
+                await lock_projects(session, sorted(touched))
                 # Gone while we waited for the lock: somebody else forgot it.
                 if await find_target(session, scope.ids, memory_id) is None:
                     raise _unknown("id", memory_id, names)

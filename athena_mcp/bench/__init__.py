@@ -1,1 +1,1 @@
-"""Benchmarks that anyone can rerun: `athena-mcp bench`."""
+"""Benchmarks that anyone can rerun: `athena-mcp bench`. Each says what machine it ran on and leaves nothing behind."""

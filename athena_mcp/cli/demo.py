@@ -21,7 +21,7 @@ from athena_mcp.cli.stats import stats_text
 
 if TYPE_CHECKING:
     # Brings the SDK, which takes half a second that `--help` should not cost.
-    from athena_mcp.server.demo_client import DemoClient
+    from athena_mcp.server.stdio_client import StdioClient
 
 _CELLS = 100
 _STOP_WAIT_S = 10.0
@@ -51,9 +51,9 @@ def command(flags: Flags) -> None:
 
 
 async def _show(folder: Path) -> None:
-    from athena_mcp.server.demo_client import DemoServer, connected
+    from athena_mcp.server.stdio_client import StdioServer, connected
 
-    server = DemoServer(data_dir=folder / "data", log=folder / "server.log", project=PROJECT)
+    server = StdioServer(data_dir=folder / "data", log=folder / "server.log", project=PROJECT)
     say("First process: an agent remembers.\n")
     async with connected(server) as client:
         ids: dict[str, int] = {}
@@ -68,7 +68,7 @@ async def _show(folder: Path) -> None:
         say(stats_text({name: statistics[name] for name in _SHOWN_SECTIONS if name in statistics}))
 
 
-async def _remember(client: DemoClient, lesson: Lesson, ids: dict[str, int]) -> None:
+async def _remember(client: StdioClient, lesson: Lesson, ids: dict[str, int]) -> None:
     arguments = dict(lesson.arguments)
     if lesson.about is not None:
         arguments["about"] = ids[lesson.about]
@@ -89,7 +89,7 @@ def _receipt_facts(receipt: Mapping[str, Any]) -> list[str]:
     return facts
 
 
-async def _recall(client: DemoClient, question: Question) -> None:
+async def _recall(client: StdioClient, question: Question) -> None:
     answer = await client.call("recall", query=question.query, k=3, context=dict(question.context) or None)
     say(f'  "{question.query}"  ({question.shows})')
     if answer.get("nothing_relevant") or not answer["memories"]:

@@ -46,6 +46,8 @@ def command(flags: Flags, host: str | None, instructions: bool) -> None:
     note(f"For {block.place}:")
     if "ATHENA_DATABASE_URL" in launch.env:
         note("It holds your database URL, with any password in it: keep it out of repositories.")
+    if "ATHENA_EMBED_API_KEY" in launch.env:
+        note("It holds the key of your embeddings service: keep it out of repositories.")
     say(block.text)
 
 
@@ -63,6 +65,14 @@ def explicit_environment(flags: Flags, settings: Settings) -> dict[str, str]:
         env["ATHENA_PROJECT"] = project
     if flags.log_level or settings.log_level != "WARNING":
         env["ATHENA_LOG_LEVEL"] = settings.log_level
+    for name, value in (
+        ("ATHENA_EMBED_URL", settings.embed_url),
+        ("ATHENA_EMBED_MODEL", settings.embed_model),
+        ("ATHENA_EMBED_API_KEY", settings.embed_api_key),
+        ("ATHENA_LANGUAGE", settings.language),
+    ):
+        if value is not None:
+            env[name] = value
     return env
 
 

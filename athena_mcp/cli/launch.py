@@ -24,6 +24,9 @@ class Flags:
     data_dir: str | None = None
     database_url: str | None = None
     log_level: str | None = None
+    embed_url: str | None = None
+    embed_model: str | None = None
+    language: str | None = None
 
 
 _NAMES = {
@@ -31,6 +34,9 @@ _NAMES = {
     "--data-dir": "data_dir",
     "--database-url": "database_url",
     "--log-level": "log_level",
+    "--embed-url": "embed_url",
+    "--embed-model": "embed_model",
+    "--language": "language",
 }
 
 
@@ -69,6 +75,9 @@ def serve(flags: Flags) -> int:
             data_dir=Path(flags.data_dir) if flags.data_dir else None,
             database_url=flags.database_url,
             log_level=flags.log_level,
+            embed_url=flags.embed_url,
+            embed_model=flags.embed_model,
+            language=flags.language,
         )
         from athena_mcp.server.stdio import main as serve_stdio
 

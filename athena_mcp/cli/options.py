@@ -1,4 +1,4 @@
-"""What all commands share: the four settings as flags, and text arguments that are text."""
+"""What all commands share: the settings as flags, and text arguments that are text."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _keep(context: click.Context, parameter: click.Parameter, value: str | None)
 
 def common_options(command: Command) -> Command:
     """The flags that every command takes."""
-    # The values travel in the context's Flags, so that commands do not repeat four parameters.
+    # The values travel in the context's Flags, so that commands do not repeat seven parameters.
     options = (
         click.option(
             "--project",
@@ -110,6 +110,32 @@ def common_options(command: Command) -> Command:
             expose_value=False,
             help="What to report on standard error; DEBUG adds tracebacks. [env: ATHENA_LOG_LEVEL; default: WARNING]",
         ),
+        click.option(
+            "--embed-url",
+            type=TEXT,
+            metavar="URL",
+            callback=_keep,
+            expose_value=False,
+            help="An OpenAI-compatible embeddings service, such as http://localhost:11434/v1; its key goes into "
+            "ATHENA_EMBED_API_KEY. [env: ATHENA_EMBED_URL; default: the embedder that comes along]",
+        ),
+        click.option(
+            "--embed-model",
+            type=TEXT,
+            metavar="NAME",
+            callback=_keep,
+            expose_value=False,
+            help="The model to embed with there. [env: ATHENA_EMBED_MODEL]",
+        ),
+        click.option(
+            "--language",
+            type=TEXT,
+            metavar="NAME",
+            callback=_keep,
+            expose_value=False,
+            help="The language whose word forms are recognised; changing it indexes all memories anew. "
+            "[env: ATHENA_LANGUAGE; default: the store's, at first english]",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -128,6 +154,9 @@ def settings_of(flags: Flags) -> Settings:
         data_dir=Path(flags.data_dir) if flags.data_dir else None,
         database_url=flags.database_url,
         log_level=flags.log_level,
+        embed_url=flags.embed_url,
+        embed_model=flags.embed_model,
+        language=flags.language,
     )
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True

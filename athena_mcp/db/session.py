@@ -16,7 +16,7 @@ from typing import Any, LiteralString, NamedTuple, TypeVar, overload
 
 import anyio
 import psycopg
-from anyio.lowlevel import checkpoint
+from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
 from psycopg.rows import BaseRowFactory, tuple_row
 from psycopg.sql import SQL, Composed
 
@@ -159,6 +159,7 @@ class Session:
     async def _run(
         self, work: Callable[[psycopg.AsyncCursor[Any]], Awaitable[None]], rows: BaseRowFactory[Any] = tuple_row
     ) -> list[Any]:
+        await checkpoint_if_cancelled()
         timeout_ms = self._timeout_ms()
         fetched: list[Any] = []
         self._busy, self._idle = True, anyio.Event()

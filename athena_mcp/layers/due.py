@@ -18,6 +18,8 @@ MAX_PATTERNS = 5_000
 SHOWN_CHARS = 120
 """Of the phrase, file or branch that made a task due."""
 
+_SPACED = r"[^\W\u0e00-\U0010ffff]"
+"""A letter or digit of a script that parts words by spaces; those from Thai on do not."""
 _LEADING = re.compile(r"\A(?:\.{0,2}/)+")
 
 
@@ -105,13 +107,21 @@ def _reason(row: _Row, situation: Situation) -> str | None:
         case "time":
             return f"time has come: {row.value}"
         case "phrase":
-            return f"phrase: {_shown(row.value)}"
+            return f"phrase: {_shown(row.value)}" if says(situation.words, row.value) else None
         case "branch":
             branch = situation.branch or ""
             return f"branch: {_shown(branch)}" if branch == row.value or fnmatchcase(branch, row.value) else None
         case _:
             touched = next((file for file in situation.files if file_matches(file, row.value)), None)
             return f"file: {_shown(touched)}" if touched else None
+
+
+def says(words: str, phrase: str) -> bool:
+    """Whether a text has a phrase, or its plural, as whole words where words are parted by spaces; case does not count."""
+    wanted = phrase.lower()
+    before = rf"(?<!{_SPACED})" if re.match(_SPACED, wanted) else ""
+    after = rf"s?(?!{_SPACED})" if re.search(rf"{_SPACED}\Z", wanted) else ""
+    return re.search(before + re.escape(wanted) + after, words.lower()) is not None
 
 
 def _shown(value: str) -> str:

@@ -18,6 +18,8 @@ from athena_mcp.search.candidates import Candidate, Search, find_candidates
 
 FIELDS: tuple[str, ...] = ()
 
+HOPS = 2
+"""How far Tier 2 follows relations from a hit."""
 MAX_EDGES = 100
 """Edges that one recall follows, strongest named entities first."""
 
@@ -89,6 +91,35 @@ WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
 """
 
 
+# From the edges that the seeds state to the entities they join, and on to what else is stated of these; then once more.
+_EXPAND = """
+WITH RECURSIVE step (project_id, entity_id, hop) AS (
+    SELECT DISTINCT r.project_id, e.id, 1
+    FROM athena.relations r CROSS JOIN LATERAL (VALUES (r.subject_id), (r.object_id)) AS e (id)
+    WHERE r.project_id = ANY (%(projects)s) AND r.memory_id = ANY (%(seeds)s) AND r.ended_at IS NULL
+    UNION
+    SELECT r.project_id, CASE WHEN r.subject_id = s.entity_id THEN r.object_id ELSE r.subject_id END, s.hop + 1
+    FROM step s JOIN athena.relations r ON r.project_id = s.project_id AND r.ended_at IS NULL
+        AND (r.subject_id = s.entity_id OR r.object_id = s.entity_id)
+    WHERE s.hop < %(hops)s
+), reached AS (
+    SELECT r.project_id, r.memory_id, min(s.hop) AS hop
+    FROM step s JOIN athena.relations r ON r.project_id = s.project_id AND r.ended_at IS NULL
+        AND (r.subject_id = s.entity_id OR r.object_id = s.entity_id)
+    WHERE NOT r.memory_id = ANY (%(seeds)s)
+    GROUP BY r.project_id, r.memory_id ORDER BY hop, r.memory_id DESC LIMIT %(limit)s
+)
+SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
+    (0.5 / power(2, f.hop))::float8 AS linked
+FROM reached f
+JOIN athena.memories m ON m.project_id = f.project_id AND m.id = f.memory_id
+WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
+    AND (%(since)s::timestamptz IS NULL OR m.at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
+    AND m.tags @> %(tags)s::text[]
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Related:
     """What stating relations changed: the graph memories that are replaced as a whole."""
@@ -106,8 +137,10 @@ def keep(rows: Sequence[Kept[GraphDetails]]) -> list[Step]:
     return []
 
 
-async def relate(session: Session, project_id: int, memory_id: int, relations: Sequence[Relation]) -> Related:
-    """Store the edges a memory states, and end the single-valued ones that they replace."""
+async def relate(
+    session: Session, project_id: int, memory_id: int, relations: Sequence[Relation], *, ends: bool = True
+) -> Related:
+    """Store the edges a memory states, and end the single-valued ones that they replace, unless it is history itself."""
     names = {name_key(name): name for edge in relations for name in (edge.subject, edge.object)}
     keys = sorted(names)
     await session.execute(_ENTITIES, {"project": project_id, "names": [names[key] for key in keys], "keys": keys})
@@ -123,7 +156,7 @@ async def relate(session: Session, project_id: int, memory_id: int, relations: S
         },
     )
     single = sorted({key for edge in relations if is_single_valued(key := relation_key(edge.relation))})
-    if not single:
+    if not single or not ends:
         return Related()
     ended = await session.fetch(_END, {"project": project_id, "memory": memory_id, "single": single})
     return Related(supersedes=tuple(row[0] for row in ended))
@@ -154,3 +187,21 @@ async def search(session: Session, query: Search) -> list[Candidate]:
         known = found.get((edge.project_id, edge.id))
         found[edge.project_id, edge.id] = dataclasses.replace(known, linked=edge.linked) if known else edge
     return list(found.values())
+
+
+async def expand(session: Session, query: Search, seeds: Sequence[int]) -> list[Candidate]:
+    """What the relations stated by these memories lead to, one and two steps on; the farther, the weaker."""
+    return await session.fetch(
+        _EXPAND,
+        {
+            "projects": query.project_ids,
+            "seeds": list(seeds),
+            "hops": HOPS,
+            "limit": MAX_EDGES,
+            "layers": [layer.value for layer in query.allowed],
+            "since": query.filters.since,
+            "until": query.filters.until,
+            "tags": list(query.filters.tags),
+        },
+        rows=class_row(Candidate),
+    )

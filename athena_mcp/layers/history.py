@@ -13,12 +13,13 @@ from athena_mcp.model import Layer
 
 
 class Twin(NamedTuple):
-    """A live memory that is the same as one about to be stored."""
+    """A memory that is the same as one about to be stored; one found by its key may have been replaced."""
 
     id: int
     layer: str
     content_hash: bytes
     embedded: bool
+    live: bool
 
 
 class Target(NamedTuple):
@@ -33,20 +34,22 @@ class Target(NamedTuple):
 
 _BY_KEY = """
 SELECT m.id, m.layer::text, m.content_hash, EXISTS (
-    SELECT 1 FROM athena.vectors v WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer)
+    SELECT 1 FROM athena.vectors v WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer),
+    m.superseded_at IS NULL
 FROM athena.memories m WHERE m.project_id = %(project)s AND m.key = %(key)s
 """
-# memories_unique_content, memories_unique_event and memories_event_repeats serve its three branches.
+# memories_by_content serves it. The clock is the server's, as it is where memories are inserted.
 _BY_CONTENT = """
 SELECT m.id, m.layer::text, m.content_hash, EXISTS (
-    SELECT 1 FROM athena.vectors v WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer)
+    SELECT 1 FROM athena.vectors v WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer),
+    true
 FROM athena.memories m
 WHERE project_id = %(project)s AND layer = %(layer)s::athena.layer AND content_hash = %(hash)s AND superseded_at IS NULL
     AND (layer <> 'episodic'
-        OR (%(occurred_at)s::timestamptz IS NOT NULL AND occurred_at = %(occurred_at)s)
-        OR (%(occurred_at)s::timestamptz IS NULL AND occurred_at IS NULL
-            AND created_at BETWEEN %(created_at)s::timestamptz - make_interval(secs => %(repeat_s)s)
-            AND %(created_at)s::timestamptz + make_interval(secs => %(repeat_s)s)))
+        OR (about_id IS NOT DISTINCT FROM %(about)s::bigint AND (
+            occurred_at = %(occurred_at)s::timestamptz
+            OR (%(occurred_at)s::timestamptz IS NULL AND occurred_at IS NULL
+                AND abs(extract(epoch FROM now() - created_at)) <= %(repeat_s)s))))
 ORDER BY id LIMIT 1
 """
 _TARGET = """
@@ -64,6 +67,8 @@ UPDATE athena.memories
 SET superseded_by = nullif(superseded_by, %(id)s), about_id = nullif(about_id, %(id)s), updated_at = now()
 WHERE superseded_by = %(id)s OR about_id = %(id)s
 """
+# memories_superseded and memories_about serve it.
+_LINKED = "SELECT DISTINCT project_id FROM athena.memories WHERE superseded_by = %(id)s OR about_id = %(id)s"
 _FORGET = "DELETE FROM athena.memories WHERE project_id = %(project)s AND id = %(id)s"
 
 
@@ -80,9 +85,9 @@ async def find_twin(
     content_hash: bytes,
     *,
     occurred_at: datetime | None,
-    created_at: datetime,
+    about: int | None,
 ) -> Twin | None:
-    """The live memory with the same text in the same layer; of an event also at the same time."""
+    """The live memory with the same text in the same layer; of an event also at the same time and about the same."""
     row = await session.fetch_one(
         _BY_CONTENT,
         {
@@ -90,7 +95,7 @@ async def find_twin(
             "layer": layer.value,
             "hash": content_hash,
             "occurred_at": occurred_at,
-            "created_at": created_at,
+            "about": about,
             "repeat_s": EVENT_REPEAT_S,
         },
     )
@@ -111,6 +116,11 @@ async def supersede(session: Session, project_ids: Sequence[int], ids: Sequence[
 async def touch(session: Session, project_id: int, memory_id: int) -> None:
     """Say that a memory's details changed, so that every process notices."""
     await session.execute(_TOUCH, {"project": project_id, "id": memory_id})
+
+
+async def linked_projects(session: Session, memory_id: int) -> set[int]:
+    """The projects of the memories that point to this one, which forgetting it changes."""
+    return {row[0] for row in await session.fetch(_LINKED, {"id": memory_id})}
 
 
 async def forget(session: Session, target: Target) -> int:

@@ -79,9 +79,10 @@ WHERE NOT EXISTS (
         WHERE t.project_id = g.project_id AND t.layer = g.layer AND t.content_hash = g.content_hash
             AND t.superseded_at IS NULL AND (
                 g.layer <> 'episodic'
-                OR t.occurred_at = g.occurred_at
-                OR (t.occurred_at IS NULL AND g.occurred_at IS NULL
-                    AND abs(extract(epoch FROM coalesce(g.created_at, now()) - t.created_at)) <= %(repeat_s)s))))
+                OR (t.about_id IS NOT DISTINCT FROM g.about_id AND (
+                    t.occurred_at = g.occurred_at
+                    OR (t.occurred_at IS NULL AND g.occurred_at IS NULL
+                        AND abs(extract(epoch FROM coalesce(g.created_at, now()) - t.created_at)) <= %(repeat_s)s))))))
 RETURNING id
 """
 

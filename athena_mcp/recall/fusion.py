@@ -1,24 +1,42 @@
-"""One list from all layers and arms. Pure: candidates in, ranked candidates out, with the trace of each score.
+"""One list from all layers and arms. Pure: candidates in, ranked candidates out, with the parts of each score.
 
 Scores of an arm are scaled by the best of that arm over all layers and added, each with its weight. Adding scaled
-scores beat fusing ranks on every set that was measured (docs/benchmarks.md).
+scores beat fusing ranks on every set that was measured (docs/benchmarks.md), and makes the merged list a ranking: a
+memory of one layer is comparable with one of another, since all are scored with the same document frequencies.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from athena_mcp.search.candidates import Candidate
+from athena_mcp.search.neighbours import Neighbour
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How much each arm counts beside the lexical one, whose best hit counts 1."""
+    """What each part counts beside the lexical one, whose best hit counts 1.
 
-    cosine: float = 0.6
+    Measured on the development cases (docs/benchmarks.md, Ranking); each is near the middle of a flat optimum.
+    """
+
+    cosine: float = 0.4
+    covered: float = 0.3
+    """The share of the query's terms, by weight, that a memory has."""
     linked: float = 0.3
+    beside: tuple[float, ...] = (0.3, 0.15)
+    """What a memory one or two places before or after in its session lends of its own score."""
+    beside_cosine: float = 0.2
+    """The part of the cosine in what neighbours lend."""
+    session: float = 0.2
+    """How well the session as a whole fits."""
+
+
+SESSION_BEST = 5
+"""How many of its memories speak for a session; a long one is not better for being long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +45,75 @@ class Ranked:
 
     candidate: Candidate
     score: float
-    lexical: float
-    cosine: float
-    linked: float
+    lexical: float = 0.0
+    cosine: float = 0.0
+    covered: float = 0.0
+    linked: float = 0.0
+    context: float = 0.0
+    """What its neighbours and its session add (Tier 2)."""
 
 
-def fuse(candidates: Iterable[Candidate], weights: Weights | None = None) -> list[Ranked]:
-    """Every candidate once, best first; of equals the later one, then the higher id."""
+def fuse(candidates: Iterable[Candidate], total_weight: float = 0.0, weights: Weights | None = None) -> list[Ranked]:
+    """Every candidate once, best first; of equals the later one, then the higher id.
+
+    `total_weight` is that of all the query's terms (`LexicalQuery.total_weight`).
+    """
     weights = weights or Weights()
     merged = merge(candidates)
     best_lexical = max((row.lexical for row in merged), default=0.0) or 1.0
     best_cosine = max((row.cosine or 0.0 for row in merged), default=0.0)
+    cosine_weight = weights.cosine / best_cosine if best_cosine > 0 else 0.0
+    covered_weight = weights.covered / total_weight if total_weight > 0 else 0.0
     ranked = []
     for row in merged:
         lexical = row.lexical / best_lexical
-        cosine = weights.cosine * max(0.0, row.cosine or 0.0) / best_cosine if best_cosine > 0 else 0.0
+        cosine = cosine_weight * max(0.0, row.cosine or 0.0)
+        covered = covered_weight * min(row.covered, total_weight)
         linked = weights.linked * row.linked
-        ranked.append(Ranked(row, lexical + cosine + linked, lexical, cosine, linked))
+        ranked.append(Ranked(row, lexical + cosine + covered + linked, lexical, cosine, covered, linked))
+    return in_order(ranked)
+
+
+def with_context(
+    ranked: Sequence[Ranked], neighbours: Sequence[Neighbour], weights: Weights | None = None
+) -> list[Ranked]:
+    """The same list, each row with what the memories around it and its session add; neighbours join it.
+
+    `neighbours` are those of some of `ranked`; a memory that only stands beside hits has no lexical score of its own.
+    """
+    weights = weights or Weights()
+    own = {row.candidate.id: row for row in ranked}
+    best_cosine = max((row.candidate.cosine or 0.0 for row in ranked), default=0.0)
+    lent: defaultdict[int, float] = defaultdict(float)
+    for beside in neighbours:
+        seed = own[beside.seed_id]
+        scaled = max(0.0, seed.candidate.cosine or 0.0) / best_cosine if best_cosine > 0 else 0.0
+        lent[beside.id] += weights.beside[beside.distance - 1] * (seed.lexical + weights.beside_cosine * scaled)
+        if beside.id not in own:
+            cosine = weights.cosine * max(0.0, beside.cosine or 0.0) / best_cosine if best_cosine > 0 else 0.0
+            own[beside.id] = Ranked(_candidate(beside), cosine, cosine=cosine)
+    sessions = session_scores(ranked)
+    placed = []
+    for row in own.values():
+        session = weights.session * sessions.get(row.candidate.session_id, 0.0)
+        context = lent.get(row.candidate.id, 0.0) + session
+        placed.append(dataclasses.replace(row, score=row.score + context, context=context))
+    return in_order(placed)
+
+
+def session_scores(ranked: Iterable[Ranked]) -> dict[str, float]:
+    """How well each session fits by its best memories, the best session at 1."""
+    lexical: defaultdict[str, list[float]] = defaultdict(list)
+    for row in ranked:
+        if row.lexical > 0:
+            lexical[row.candidate.session_id].append(row.lexical)
+    sums = {session: sum(sorted(scores, reverse=True)[:SESSION_BEST]) for session, scores in lexical.items()}
+    best = max(sums.values(), default=1.0)
+    return {session: total / best for session, total in sums.items()}
+
+
+def in_order(ranked: Iterable[Ranked]) -> list[Ranked]:
+    """Best first; of equals the later one, then the higher id."""
     return sorted(ranked, key=lambda row: (-row.score, -row.candidate.at.timestamp(), -row.candidate.id))
 
 
@@ -63,3 +133,15 @@ def merge(candidates: Iterable[Candidate]) -> Sequence[Candidate]:
             linked=max(known.linked, row.linked),
         )
     return list(merged.values())
+
+
+def _candidate(beside: Neighbour) -> Candidate:
+    return Candidate(
+        id=beside.id,
+        project_id=beside.project_id,
+        layer=beside.layer,
+        at=beside.at,
+        session_id=beside.session_id,
+        importance=beside.importance,
+        cosine=beside.cosine,
+    )

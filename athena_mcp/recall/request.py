@@ -68,6 +68,8 @@ class RecallRequest:
     since: datetime | None = None
     until: datetime | None = None
     tags: tuple[str, ...] = ()
+    without: frozenset[int] = frozenset()
+    """Ids that may not be answered; how a benchmark makes a question that the store cannot answer."""
 
     @property
     def scope(self) -> tuple[str, ...]:

@@ -77,22 +77,27 @@ class _Known(NamedTuple):
     content_hash: bytes
     occurred_at: datetime | None
     created_at: datetime
+    about: int | None
     live: bool
 
 
-# memories_unique_key and the indexes led by (project_id, content_hash) serve its two halves.
+# memories_unique_key and memories_by_content serve its two halves.
 _KNOWN = """
-SELECT project_id, id, layer::text, key, content_hash, occurred_at, created_at, superseded_at IS NULL
+SELECT project_id, id, layer::text, key, content_hash, occurred_at, created_at, about_id, superseded_at IS NULL
 FROM athena.memories WHERE project_id = ANY (%(projects)s) AND key = ANY (%(keys)s)
 UNION
-SELECT m.project_id, m.id, m.layer::text, m.key, m.content_hash, m.occurred_at, m.created_at, m.superseded_at IS NULL
+SELECT m.project_id, m.id, m.layer::text, m.key, m.content_hash, m.occurred_at, m.created_at, m.about_id,
+    m.superseded_at IS NULL
 FROM athena.memories m
 WHERE m.project_id = ANY (%(projects)s) AND m.content_hash = ANY (%(hashes)s::bytea[])
 """
-_AFTER_IDS = """
-SELECT setval(pg_get_serial_sequence('athena.memories', 'id'), greatest((SELECT max(id) FROM athena.memories),
-    nextval(pg_get_serial_sequence('athena.memories', 'id'))))
+# Fresh ids come after all that are kept.
+_KEEP_IDS = """
+SELECT CASE WHEN nextval(s.name) < %(highest)s THEN setval(s.name, %(highest)s) END
+FROM (SELECT pg_get_serial_sequence('athena.memories', 'id') AS name) AS s
 """
+MAX_KEPT_ID = 2**62
+"""A record with a higher id gets a fresh one, so that fresh ones never run out."""
 _TAKEN = "SELECT id FROM athena.memories WHERE id = ANY (%(ids)s)"
 
 
@@ -117,6 +122,8 @@ class BulkLoader:
         embedded = await self._embed(prepared)
         async with self.database.session() as session:
             projects = await ensure_projects(session, [row.request.project for row in prepared])
+            if keep_ids:
+                await session.execute(_KEEP_IDS, {"highest": max(map(_kept_id, records))})
             fresh = await next_ids(session, len(records))
             rows = [
                 _Row(record, row, _dated(new_memory(row, projects[row.request.project], own, session_id), record))
@@ -174,33 +181,35 @@ class BulkLoader:
         known_ids: Mapping[int, int],
     ) -> LoadReport:
         twins = _Twins(await self._known(session, rows))
-        taken = await self._taken(session, rows) if keep_ids else frozenset()
+        taken = await self._taken(session, rows) if keep_ids else set()
         ids: dict[int, int] = {}
         new: list[tuple[NewMemory, _Row]] = []
         vectors: list[NewVector] = []
         for position, row in enumerate(rows):
             own = row.record.id
-            stored_id = twins.find(row.memory)
+            # What a record is about comes before it.
+            memory = _linked(row.memory, row.record, ids, known_ids)
+            stored_id = twins.find(memory)
             if stored_id is None:
-                stored_id = own if keep_ids and own is not None and own not in taken else row.memory.id
-                memory = replace(row.memory, id=stored_id)
+                kept = _kept_id(row.record) if keep_ids else 0
+                stored_id = kept if kept and kept not in taken else memory.id
+                taken.add(stored_id)
+                memory = replace(memory, id=stored_id)
                 twins.add(memory)
                 new.append((memory, row))
                 if embedded is not None and memory.superseded_at is None:
                     vectors.append(NewVector(memory.project_id, stored_id, memory.layer, embedded[position]))
             if own is not None:
                 ids[own] = stored_id
-        links = {**known_ids, **ids}
-        linked = [(_linked(memory, row.record, links), row) for memory, row in new]
+        linked = [(_linked(memory, row.record, ids, known_ids), row) for memory, row in new]
         if linked:
             await session.execute_steps(insert_steps([memory for memory, _ in linked]))
         if self.vectors.embedder_id is not None and vectors:
             await session.execute_steps(vector_steps(self.vectors.embedder_id, vectors))
         for memory, row in linked:
             if row.prepared.request.relations:
-                await graph.relate(session, memory.project_id, memory.id, row.prepared.request.relations)
-        if keep_ids:
-            await session.execute(_AFTER_IDS)
+                live = memory.superseded_at is None
+                await graph.relate(session, memory.project_id, memory.id, row.prepared.request.relations, ends=live)
         return LoadReport(
             stored=len(new),
             duplicates=len(rows) - len(new),
@@ -221,9 +230,9 @@ class BulkLoader:
         return [_Known(*row) for row in found]
 
     @staticmethod
-    async def _taken(session: Session, rows: Sequence[_Row]) -> frozenset[int]:
+    async def _taken(session: Session, rows: Sequence[_Row]) -> set[int]:
         wanted = [row.record.id for row in rows if row.record.id is not None]
-        return frozenset(row[0] for row in await session.fetch(_TAKEN, {"ids": wanted}))
+        return {row[0] for row in await session.fetch(_TAKEN, {"ids": wanted})}
 
 
 class _Twins:
@@ -246,6 +255,7 @@ class _Twins:
                 memory.content_hash,
                 memory.occurred_at,
                 memory.created_at or datetime.now(UTC),
+                memory.about,
                 memory.superseded_at is None,
             )
         )
@@ -260,7 +270,7 @@ class _Twins:
         live = memory.superseded_at is None
         for other in self._by_content.get((memory.project_id, memory.layer.value, memory.content_hash), ()):
             if other.live == live and (
-                _same_time(memory, other) if memory.layer is Layer.EPISODIC or not live else True
+                _same_event(memory, other) if memory.layer is Layer.EPISODIC or not live else True
             ):
                 return other.id
         return None
@@ -271,7 +281,14 @@ class _Twins:
         self._by_content.setdefault((row.project_id, row.layer, row.content_hash), []).append(row)
 
 
-def _same_time(memory: NewMemory, other: _Known) -> bool:
+def _kept_id(record: MemoryRecord) -> int:
+    """The id that a record may keep, or 0."""
+    return record.id if record.id is not None and record.id <= MAX_KEPT_ID else 0
+
+
+def _same_event(memory: NewMemory, other: _Known) -> bool:
+    if memory.about != other.about:
+        return False
     if memory.occurred_at is not None or other.occurred_at is not None:
         return memory.occurred_at == other.occurred_at
     created_at = memory.created_at or datetime.now(UTC)
@@ -287,10 +304,11 @@ def _dated(memory: NewMemory, record: MemoryRecord) -> NewMemory:
     return replace(memory, created_at=created_at, superseded_at=superseded_at)
 
 
-def _linked(memory: NewMemory, record: MemoryRecord, ids: Mapping[int, int]) -> NewMemory:
-    about = None if record.about is None else ids.get(record.about)
-    by = None if record.superseded_by is None else ids.get(record.superseded_by)
-    return replace(memory, about=about, superseded_by=by)
+def _linked(memory: NewMemory, record: MemoryRecord, ids: Mapping[int, int], known_ids: Mapping[int, int]) -> NewMemory:
+    def stored(link: int | None) -> int | None:
+        return None if link is None else ids.get(link) or known_ids.get(link)
+
+    return replace(memory, about=stored(record.about), superseded_by=stored(record.superseded_by))
 
 
 def _counted(details: ProceduralDetails, counts: Mapping[str, int]) -> ProceduralDetails:

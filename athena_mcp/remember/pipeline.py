@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from athena_mcp.db.pool import Database
@@ -33,6 +32,8 @@ NEAR_NAMED = 3
 class Changes:
     """What storing one memory did to others."""
 
+    stored: bool = True
+    """False when the memory has a twin, which stands for it."""
     supersedes: tuple[int, ...] = ()
     updated: Mapping[str, Any] | None = None
 
@@ -64,9 +65,9 @@ class RememberPipeline:
                 changes = await self._store_linked(session, list(scope.values()), prepared, new, steps)
             else:
                 _, inserted, *_ = await session.commit_steps([lock_step([project_id]), *steps])
-                changes = Changes() if inserted else None
-            if changes is None:
-                return await self._duplicate(session, prepared, new)
+                changes = Changes(stored=bool(inserted))
+            if not changes.stored:
+                return await self._duplicate(session, prepared, new, changes.supersedes)
         return Receipt(
             id=new.id,
             layer=new.layer,
@@ -117,17 +118,21 @@ class RememberPipeline:
 
     async def _store_linked(
         self, session: Session, scope: list[int], prepared: Prepared, new: NewMemory, steps: list[Step]
-    ) -> Changes | None:
-        """Store a memory that changes others, and say what it changed; None when it has a twin."""
+    ) -> Changes:
+        """Store a memory that changes others, unless it has a twin, and say what it changed."""
         request = prepared.request
         async with session.transaction():
             target = await self._target(session, scope, request)
             projects = sorted({new.project_id} | ({target.project_id} if target else set()))
             await lock_projects(session, projects)
-            if await self._twin(session, new):
-                return None
             # Read anew under the lock: another writer may have replaced or forgotten it while we waited.
             target = await self._target(session, scope, request)
+            if twin := await self._twin(session, new):
+                replaced = target is not None and request.replaces is not None and not target.superseded
+                if target is None or not replaced or not twin.live or twin.id == target.id:
+                    return Changes(stored=False)
+                await supersede(session, projects, [target.id], twin.id)
+                return Changes(stored=False, supersedes=(target.id,))
             if target is not None and request.replaces is not None and target.superseded:
                 by = f" by {target.superseded_by}; replace that one" if target.superseded_by else ""
                 raise InvalidArgument("replaces", f"{target.id} was already replaced{by}")
@@ -140,7 +145,7 @@ class RememberPipeline:
                 await supersede(session, projects, superseded, new.id)
             reported = target if request.about is not None else None
             updated = await self._report(session, prepared, reported) if reported else None
-        return Changes(tuple(superseded), updated)
+        return Changes(supersedes=tuple(superseded), updated=updated)
 
     @staticmethod
     async def _target(session: Session, scope: list[int], request: RememberRequest) -> Target | None:
@@ -154,7 +159,9 @@ class RememberPipeline:
             )
         return target
 
-    async def _duplicate(self, session: Session, prepared: Prepared, new: NewMemory) -> Receipt:
+    async def _duplicate(
+        self, session: Session, prepared: Prepared, new: NewMemory, supersedes: tuple[int, ...]
+    ) -> Receipt:
         twin = await self._twin(session, new)
         if twin is None:
             raise StorageError("The same memory was forgotten while this one was being stored; try again.")
@@ -164,6 +171,7 @@ class RememberPipeline:
             status="duplicate",
             project=prepared.request.project,
             vector=twin.embedded,
+            supersedes=supersedes,
             redactions=prepared.redactions or {},
             content_differs=twin.content_hash != new.content_hash,
         )
@@ -178,7 +186,7 @@ class RememberPipeline:
             new.layer,
             new.content_hash,
             occurred_at=new.occurred_at,
-            created_at=datetime.now(UTC),
+            about=new.about,
         )
 
     @staticmethod

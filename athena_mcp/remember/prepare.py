@@ -11,6 +11,8 @@ from athena_mcp.errors import InvalidArgument
 from athena_mcp.layers.registry import parse_details
 from athena_mcp.model import (
     MAX_CONTENT_CHARS,
+    MAX_NAME_CHARS,
+    MAX_TAG_CHARS,
     Details,
     EpisodicDetails,
     Layer,
@@ -21,7 +23,7 @@ from athena_mcp.model import (
 from athena_mcp.remember.classify import classify
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import RememberRequest
-from athena_mcp.validation import check_choice
+from athena_mcp.validation import check_choice, check_text
 
 MAX_FILES_FOUND_BY = 20
 """Files that a memory is also found by; a sweeping change would be found by everything."""
@@ -50,7 +52,8 @@ class Prepared:
         """The text that is embedded: the content, and of a procedure also when it applies and its steps."""
         match self.details:
             case ProceduralDetails(steps, applies_when):
-                return "\n".join(part for part in (self.request.content, applies_when, *steps) if part)
+                text = "\n".join(part for part in (self.request.content, applies_when, *steps) if part)
+                return text[:MAX_CONTENT_CHARS]
             case _:
                 return self.request.content
 
@@ -81,12 +84,21 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
             case _:
                 return value
 
+    def clean_name(argument: str, text: str, max_chars: int) -> str:
+        # A marker may be longer than the secret was.
+        return check_text(argument, clean(text), max_chars)
+
     cleaned = replace(
         request,
         content=clean(request.content),
-        tags=tuple(clean(tag) for tag in request.tags),
+        tags=tuple(clean_name("tags", tag, MAX_TAG_CHARS) for tag in request.tags),
         details=clean_value(request.details),
-        relations=tuple(Relation(clean(r.subject), clean(r.relation), clean(r.object)) for r in request.relations),
+        relations=tuple(
+            Relation(
+                *(clean_name("relations", name, MAX_NAME_CHARS) for name in (edge.subject, edge.relation, edge.object))
+            )
+            for edge in request.relations
+        ),
     )
     if len(cleaned.content) > MAX_CONTENT_CHARS:
         raise InvalidArgument("content", f"has more than {MAX_CONTENT_CHARS:,} characters once its secrets are marked")

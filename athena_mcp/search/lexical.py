@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from athena_mcp.db.session import Session
@@ -17,6 +17,11 @@ B = 0.75
 
 MAX_TERMS = 32
 """Rarest first; a query of 4,096 characters has hundreds, and the common ones cost most and tell least."""
+WHOLE = 0.5
+"""What a whole identifier weighs beside its parts, which are looked up too (measured: docs/benchmarks.md, Ranking)."""
+AROUND = 0.15
+"""What a term of the caller's context (task, files) weighs beside one of the query: it weighs, it does not filter."""
+MAX_AROUND_CHARS = 2_000
 COMMON_FRACTION = 0.25
 COMMON_FLOOR = 2_000
 """A term in more memories than both of these is looked up only when nothing rarer is left."""
@@ -32,6 +37,8 @@ class LexicalQuery:
     mean_length: float
     total_weight: float
     """The summed weights of all the query's terms that occur anywhere, each counted once."""
+    unknown_weight: float = 0.0
+    """What the terms that no memory has would weigh."""
     unknown: tuple[str, ...] = ()
     """Terms of the query that no memory in scope has."""
     weight_of: dict[str, float] = field(default_factory=dict)
@@ -40,8 +47,12 @@ class LexicalQuery:
         return bool(self.term_ids)
 
 
-class _Term(NamedTuple):
+class Term(NamedTuple):
+    """A term of the query as one project has it; the ids are None, and `df` is 0, where it does not have it."""
+
     term: str
+    whole: bool
+    """A whole identifier, beside its parts."""
     project_id: int | None
     term_id: int | None
     df: int
@@ -49,8 +60,8 @@ class _Term(NamedTuple):
 
 # The primary key of athena.terms serves it, once a term: OFFSET keeps the planner from reading a whole project's terms.
 _TERMS = """
-SELECT q.term, t.project_id, t.id, coalesce(t.df, 0)
-FROM athena.terms_of(athena.search_config(), %(query)s) AS q
+SELECT q.term, q.whole, t.project_id, t.id, coalesce(t.df, 0)
+FROM athena.query_terms_of(athena.search_config(), %(query)s) AS q
 LEFT JOIN LATERAL (
     SELECT project_id, id, df FROM athena.terms
     WHERE term = q.term AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
@@ -58,22 +69,46 @@ LEFT JOIN LATERAL (
 """
 
 
-async def read_terms(session: Session, scope: Scope, query: str) -> LexicalQuery:
-    """Take the query apart as memories were taken apart, and weigh its terms by their document frequency in scope."""
+async def read_terms(session: Session, scope: Scope, query: str, around: str = "") -> LexicalQuery:
+    """Take the query apart as memories were taken apart, and weigh its terms by their document frequency in scope.
+
+    The terms of `around`, what the caller is at, are looked up with it and weigh little.
+    """
     found = await session.fetch(_TERMS, {"query": query, "projects": scope.ids})
-    return weigh_terms([_Term(*row) for row in found], scope.size, scope.mean_length)
+    terms = weigh_terms([Term(*row) for row in found], scope.size, scope.mean_length)
+    if not around or not terms:
+        return terms
+    found = await session.fetch(_TERMS, {"query": around[:MAX_AROUND_CHARS], "projects": scope.ids})
+    context = weigh_terms([Term(*row) for row in found], scope.size, scope.mean_length)
+    return with_surroundings(terms, context)
 
 
-def weigh_terms(found: Sequence[_Term], size: int, mean_length: float) -> LexicalQuery:
+def with_surroundings(terms: LexicalQuery, context: LexicalQuery) -> LexicalQuery:
+    """The query's terms, and those of its context that it does not have itself, at a fraction of their weight."""
+    own = set(zip(terms.project_ids, terms.term_ids, strict=True))
+    rows = zip(context.project_ids, context.term_ids, context.weights, strict=True)
+    more = [row for row in rows if (row[0], row[1]) not in own]
+    return replace(
+        terms,
+        project_ids=[*terms.project_ids, *(row[0] for row in more)],
+        term_ids=[*terms.term_ids, *(row[1] for row in more)],
+        weights=[*terms.weights, *(AROUND * row[2] for row in more)],
+    )
+
+
+def weigh_terms(found: Sequence[Term], size: int, mean_length: float) -> LexicalQuery:
     """The lexical query: idf as in BM25+ of Lucene (never negative), rarest terms first, common ones left out."""
-    rows: defaultdict[str, list[_Term]] = defaultdict(list)
+    rows: defaultdict[str, list[Term]] = defaultdict(list)
     for row in found:
         rows[row.term].append(row)
     frequency = {term: sum(row.df for row in entries) for term, entries in rows.items()}
     known = sorted((term for term, df in frequency.items() if df > 0), key=lambda term: (frequency[term], term))
     common = max(COMMON_FLOOR, COMMON_FRACTION * size)
     kept = [term for term in known if frequency[term] <= common][:MAX_TERMS] or known[:1]
-    weight_of = {term: inverse_document_frequency(frequency[term], size) for term in known}
+    weight_of = {
+        term: inverse_document_frequency(frequency[term], size) * (WHOLE if rows[term][0].whole else 1.0)
+        for term in known
+    }
     entries = [row for term in kept for row in rows[term] if row.term_id is not None and row.project_id is not None]
     return LexicalQuery(
         project_ids=[row.project_id for row in entries if row.project_id is not None],
@@ -81,6 +116,8 @@ def weigh_terms(found: Sequence[_Term], size: int, mean_length: float) -> Lexica
         weights=[weight_of[row.term] for row in entries],
         mean_length=mean_length,
         total_weight=sum(weight_of.values()),
+        unknown_weight=inverse_document_frequency(0, size)
+        * sum(1 for term, df in frequency.items() if df == 0 and not rows[term][0].whole),
         unknown=tuple(sorted(term for term, df in frequency.items() if df == 0)),
         weight_of=weight_of,
     )

@@ -7,6 +7,7 @@ import logging
 import anyio
 
 from athena_mcp.db.pool import Database
+from athena_mcp.db.session import Step
 from athena_mcp.embed.embedder import Embedder, EmbedderHandle
 from athena_mcp.model import Layer
 from athena_mcp.search.vectors import NewVector, register_embedder, unembedded, vector_steps
@@ -14,6 +15,7 @@ from athena_mcp.search.vectors import NewVector, register_embedder, unembedded, 
 log = logging.getLogger(__name__)
 
 BACKFILL_BATCH = 100
+_LOCK = "SELECT athena.lock_projects(%(projects)s)"
 
 
 class VectorArm:
@@ -66,7 +68,9 @@ class VectorArm:
                     NewVector(row.project_id, row.id, Layer(row.layer), vector)
                     for row, vector in zip(page, vectors, strict=True)
                 ]
-                await session.execute_steps(vector_steps(self.embedder_id, rows))
+                # Under the locks of writers: who replaces a memory meanwhile would leave its vector behind.
+                locks = Step(_LOCK, {"projects": sorted({row.project_id for row in rows})})
+                await session.commit_steps([locks, *vector_steps(self.embedder_id, rows)])
             done, after_id = done + len(page), page[-1].id
         if done:
             log.info("Embedded %d memories that had no vector.", done)

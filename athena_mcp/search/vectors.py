@@ -59,9 +59,12 @@ FROM (
 JOIN athena.memories m ON m.project_id = %(project)s AND m.id = n.memory_id
 ORDER BY n.distance
 """
+# What is embedded is what `remember` embeds: of a procedure also when it applies and its steps.
 _UNEMBEDDED = """
-SELECT m.project_id, m.id, m.layer::text, m.content
+SELECT m.project_id, m.id, m.layer::text,
+    left(concat_ws(E'\n', m.content, nullif(d.applies_when, ''), nullif(array_to_string(d.steps, E'\n'), '')), 16384)
 FROM athena.memories m
+LEFT JOIN athena.procedural_details d ON d.project_id = m.project_id AND d.memory_id = m.id
 WHERE m.superseded_at IS NULL AND m.id > %(after)s AND NOT EXISTS (
     SELECT 1 FROM athena.vectors v
     WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer AND v.embedder_id = %(embedder)s)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import stat
-import sys
 from pathlib import Path
 
 import anyio
@@ -22,21 +19,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    """A PATH on which `athena-mcp` is found, installed or not."""
-    scripts = Path(sys.executable).parent
-    if shutil.which("athena-mcp", path=str(scripts)) is None:
-        if sys.platform == "win32":
-            pytest.skip("athena-mcp is not installed")
-        scripts = tmp_path / "bin"
-        scripts.mkdir()
-        script = scripts / "athena-mcp"
-        script.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m athena_mcp "$@"\n')
-        script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    return os.pathsep.join([str(scripts), os.environ["PATH"]])
 
 
 async def test_the_example_configuration_starts_a_server_that_remembers(path: str, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from athena_mcp.layers.due import file_matches
+from athena_mcp.layers.due import file_matches, says
 
 
 @pytest.mark.parametrize(
@@ -60,3 +60,30 @@ def test_a_file_is_meant_by_its_path_its_end_its_folder_or_a_glob(file: str, pat
 )
 def test_another_file_is_not_meant(file: str, pattern: str) -> None:
     assert not file_matches(file, pattern)
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [
+        ("raise the rate limit", "rate limit"),
+        ("RATE LIMIT", "rate limit"),
+        ("all rate limits", "rate limit"),
+        ("(rate limit)", "rate limit"),
+        ("wir reden über Größe.", "Über größe"),
+        ("我们的数据库连接满了", "数据库"),
+        ("call foo()", "foo()"),
+        ("is C++ fine?", "C++"),
+        ("see #42", "#42"),
+        ("100% sure", "100%"),
+    ],
+)
+def test_a_phrase_is_heard_as_whole_words(words: str, phrase: str) -> None:
+    assert says(words, phrase)
+
+
+@pytest.mark.parametrize(
+    ("words", "phrase"),
+    [("how does it start", "art"), ("an article", "art"), ("generate limits", "rate limit"), ("see #421", "#42"), ("über", "be")],
+)
+def test_a_phrase_inside_of_words_is_not_heard(words: str, phrase: str) -> None:
+    assert not says(words, phrase)

@@ -50,13 +50,10 @@ CREATE TABLE athena.memories (
     PRIMARY KEY (project_id, id),
     CHECK (superseded_by IS NULL OR superseded_at IS NOT NULL)
 );
--- One live memory for one text; events may repeat at another time.
+-- One live memory for one text. Events may repeat, and reports on two things may be worded alike; there the writers look.
 CREATE UNIQUE INDEX memories_unique_content ON athena.memories (project_id, layer, content_hash)
     WHERE layer <> 'episodic' AND superseded_at IS NULL;
-CREATE UNIQUE INDEX memories_unique_event ON athena.memories (project_id, content_hash, occurred_at)
-    WHERE layer = 'episodic' AND occurred_at IS NOT NULL AND superseded_at IS NULL;
-CREATE INDEX memories_event_repeats ON athena.memories (project_id, content_hash, created_at)
-    WHERE layer = 'episodic' AND occurred_at IS NULL;
+CREATE INDEX memories_by_content ON athena.memories (project_id, content_hash);
 CREATE UNIQUE INDEX memories_unique_key ON athena.memories (project_id, key) WHERE key IS NOT NULL;
 CREATE INDEX memories_by_session ON athena.memories (project_id, session_id, at, id);
 CREATE INDEX memories_by_time ON athena.memories (project_id, at);

@@ -1,0 +1,1 @@
+"""Whether recall finds the right memory: cases of memories and questions, scored beside plain references."""

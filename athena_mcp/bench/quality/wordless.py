@@ -1,0 +1,24 @@
+"""An embedder that is none: with it recall goes by words only, which shows what the vectors add."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from athena_mcp.embed.embedder import EmbedderHandle
+
+if TYPE_CHECKING:
+    from athena_mcp.embed.embedder import Vector
+
+
+class _NoEmbedder:
+    name = "none"
+    dimension = 0
+
+    async def embed(self, texts: Sequence[str]) -> list[Vector]:
+        return []
+
+
+def wordless_handle() -> EmbedderHandle:
+    """A handle without a name: the store registers none, keeps its vectors, and recall does without them."""
+    return EmbedderHandle(_NoEmbedder, name=None)

@@ -1,0 +1,32 @@
+"""What two recalls must have in common for the answer to one to be the answer to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import fields, replace
+from types import MappingProxyType
+from typing import Final
+
+from athena_mcp.recall.request import RecallRequest
+
+SAME_ANSWER: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "include_scores": "presentation: set anew on every answer that is handed out",
+        "use_cache": "whether the cache is asked, not what it is asked for",
+        "use_parallel": "how the layers are asked, not which or for what",
+    }
+)
+"""The fields of a request that do not change its answer, each with the reason. Every other field is in the key."""
+
+_NEUTRAL: Final = {field.name: field.default for field in fields(RecallRequest) if field.name in SAME_ANSWER}
+
+
+def cache_key(request: RecallRequest, versions: Mapping[str, int], *, epoch: Hashable) -> Hashable:
+    """The key of a request's answer, as the store stood at `versions` (project name to version).
+
+    `request` carries the effective context, what the session adds included. A project in scope that is not in
+    `versions` holds nothing yet, and its first memory changes the key; projects out of scope do not matter. `epoch`
+    stands for what else an answer hangs on and is the same for all requests, such as which embedder answers.
+    """
+    asked = replace(request, query=request.query.strip(), **_NEUTRAL)
+    return (asked, tuple((name, versions.get(name)) for name in request.scope), epoch)

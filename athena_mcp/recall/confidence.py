@@ -1,0 +1,118 @@
+"""How sure an answer is: the probability that a memory, and that an answer as a whole, holds what was asked for.
+
+Pure. A rescaled similarity is no probability: questions that a store cannot answer are full of its words. So a few signs
+are weighed by a logistic regression whose constants (athena_mcp/recall/calibration.py) were fitted on questions with
+known answers, with their answers left out, and asked in stores of something else. `athena-mcp bench calibration` fits
+them anew and prints how reliable they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+from athena_mcp.recall.calibration import ANSWER, BIAS_ANSWER, BIAS_HIT, HIT
+from athena_mcp.recall.fusion import Ranked
+from athena_mcp.search.lexical import K1, LexicalQuery
+
+BEHIND = 10
+"""The answer's head is compared with the hits up to this rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class HitSigns:
+    """What speaks for one hit; each about 0 to 1, in the order of the constants HIT."""
+
+    covered: float
+    """Share of the query's terms, by weight, that it has; terms that no memory has count too."""
+    strength: float
+    """Its BM25 score as a share of the most that the query's terms could give."""
+    cosine: float
+    relative: float
+    """Its score as a share of the best."""
+    lead: float
+    """How far it is ahead of the next, as a share of the best score."""
+    place: float
+    """1 for the first, falling with the logarithm of the rank."""
+    known: float
+    """Share of the query's terms, by weight, that occur in the store at all."""
+    context: float
+    """What its neighbours and session add, as a share of the best score."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSigns:
+    """What speaks for an answer as a whole; in the order of the constants ANSWER."""
+
+    covered: float
+    """The most that one of the first hits covers."""
+    strength: float
+    cosine: float
+    known: float
+    lead: float
+    """How far the first is ahead of the second."""
+    slope: float
+    """How far the first is ahead of the mean of those up to BEHIND."""
+    agreement: float
+    """1 when the same memory is first by words and by vector, else 0."""
+    union: float
+    """How much of the first hits' strength lies beside the first: several partial answers."""
+
+
+def hit_signs(ranked: Sequence[Ranked], query: LexicalQuery, k: int) -> list[HitSigns]:
+    """The signs of the first `k` hits, in order."""
+    whole = (query.total_weight + query.unknown_weight) or 1.0
+    best = ranked[0].score if ranked and ranked[0].score > 0 else 1.0
+    known = query.total_weight / whole
+    signs = []
+    for place, row in enumerate(ranked[:k]):
+        following = ranked[place + 1].score if place + 1 < len(ranked) else 0.0
+        signs.append(
+            HitSigns(
+                covered=min(1.0, row.candidate.covered / whole),
+                strength=min(1.0, row.candidate.lexical / ((K1 + 1) * whole)),
+                cosine=max(0.0, row.candidate.cosine or 0.0),
+                relative=max(0.0, row.score / best),
+                lead=max(0.0, (row.score - following) / best),
+                place=1 / (1 + math.log(1 + place)),
+                known=known,
+                context=min(1.0, row.context / best),
+            )
+        )
+    return signs
+
+
+def answer_signs(ranked: Sequence[Ranked], query: LexicalQuery) -> AnswerSigns | None:
+    """The signs of an answer whose hits these are; None when there is none."""
+    if not ranked:
+        return None
+    first = hit_signs(ranked, query, BEHIND)
+    behind = [row.relative for row in first[1:]]
+    by_words = max(ranked, key=lambda row: row.candidate.lexical).candidate.id
+    by_vector = max(ranked, key=lambda row: row.candidate.cosine or 0.0).candidate.id
+    return AnswerSigns(
+        covered=max(row.covered for row in first[:3]),
+        strength=max(row.strength for row in first[:3]),
+        cosine=max(row.cosine for row in first[:3]),
+        known=first[0].known,
+        lead=first[0].lead,
+        slope=1 - (sum(behind) / len(behind) if behind else 0.0),
+        agreement=float(by_words == by_vector),
+        union=sum(row.strength for row in first[1:5]) / 4,
+    )
+
+
+def hit_confidence(signs: HitSigns) -> float:
+    """The probability that a memory with these signs answers the query."""
+    return logistic(BIAS_HIT, HIT, astuple(signs))
+
+
+def answer_confidence(signs: AnswerSigns | None) -> float:
+    """The probability that an answer with these signs holds what was asked for; 0 for an empty one."""
+    return 0.0 if signs is None else logistic(BIAS_ANSWER, ANSWER, astuple(signs))
+
+
+def logistic(bias: float, weights: Sequence[float], signs: Sequence[float]) -> float:
+    """1 / (1 + exp(-(bias + weights x signs)))."""
+    return 1 / (1 + math.exp(-(bias + sum(w * s for w, s in zip(weights, signs, strict=True)))))

@@ -1,0 +1,87 @@
+"""Tier 1: the layers that the query speaks of are asked side by side, and what they bring is made one ranking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from athena_mcp.model import Layer, LayerOutcome
+from athena_mcp.recall.fusion import Ranked, fuse
+from athena_mcp.recall.ground import Groundwork
+from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
+from athena_mcp.recall.prepared import PreparedContext
+from athena_mcp.recall.request import RecallRequest
+from athena_mcp.recall.selection import Selection, select_layers
+from athena_mcp.search.candidates import Candidate
+
+EMPTY = "holds nothing in this scope"
+NOT_NAMED = "not among the layers asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What layers brought so far: the candidates as they came, their ranking, and what became of each layer."""
+
+    candidates: tuple[Candidate, ...]
+    ranked: tuple[Ranked, ...]
+    outcomes: Mapping[Layer, LayerOutcome]
+    left_out: tuple[Layer, ...] = ()
+    """Layers that hold something and were not asked, because no word spoke of them."""
+
+    @property
+    def all_failed(self) -> bool:
+        """Whether layers were asked and none answered."""
+        asked = [outcome for outcome in self.outcomes.values() if outcome.status != "skipped"]
+        return bool(asked) and all(outcome.failed for outcome in asked)
+
+
+async def ask_layers(
+    executor: ParallelTier1Executor[Candidate], request: RecallRequest, ground: Groundwork
+) -> Answered:
+    """Ask the selected layers that are not empty."""
+    context = request.context.to_mapping()
+    selection = (
+        Selection(request.layers, dict.fromkeys(Layer, NOT_NAMED))
+        if request.layers is not None
+        else select_layers(request.query, context)
+    )
+    empty = {layer for layer in Layer if not ground.scope.memories[layer]}
+    asked = [layer for layer in selection.layers if layer not in empty]
+    outcomes = {
+        layer: LayerOutcome("skipped", reason=EMPTY if layer in empty else selection.reasons[layer]) for layer in Layer
+    }
+    left_out = () if request.layers is not None else tuple(set(Layer) - set(asked) - empty)
+    return await _ask(executor, request, ground, asked, Answered((), (), outcomes, left_out))
+
+
+async def widen(
+    executor: ParallelTier1Executor[Candidate], request: RecallRequest, ground: Groundwork, answered: Answered
+) -> Answered:
+    """Ask the layers that were left out too."""
+    return await _ask(executor, request, ground, list(answered.left_out), answered)
+
+
+async def _ask(
+    executor: ParallelTier1Executor[Candidate],
+    request: RecallRequest,
+    ground: Groundwork,
+    layers: Sequence[Layer],
+    before: Answered,
+) -> Answered:
+    if not layers:
+        return before
+    answer = await executor.execute_tier_1_parallel(
+        request.query,
+        PreparedContext(request.context.to_mapping(), ground.search),
+        ground.search.limit,
+        request.use_parallel,
+        layers=[layer.value for layer in layers],
+    )
+    brought = tuple(row for layer in layers for row in answer.rows[layer.value])
+    candidates = before.candidates + brought
+    return Answered(
+        candidates=candidates,
+        ranked=tuple(fuse(candidates, ground.search.lexical.total_weight)),
+        outcomes={**before.outcomes, **{layer: answer.outcomes[layer.value] for layer in layers}},
+        left_out=tuple(layer for layer in before.left_out if layer not in layers),
+    )

@@ -1,0 +1,65 @@
+"""Tier 2: what Tier 1 found is enriched, not asked for again.
+
+The layers that were left out are asked when the answer is weak; what was said around a hit in its session speaks for
+it; the relations that hits state lead one and two steps further; and the caller's own session counts a little more.
+
+A second lexical query made of the best hits' own terms was tried and left out: it cost up to .02 of the mean reciprocal
+rank on every development case and gained nothing (docs/benchmarks.md, Ranking).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from athena_mcp.db.pool import Database
+from athena_mcp.db.session import Session
+from athena_mcp.layers.graph import expand
+from athena_mcp.model import Layer
+from athena_mcp.recall.fusion import Ranked, fuse, in_order, with_context
+from athena_mcp.recall.ground import Groundwork
+from athena_mcp.recall.request import RecallRequest
+from athena_mcp.recall.tier1 import Answered
+from athena_mcp.search.candidates import Candidate
+from athena_mcp.search.neighbours import find_neighbours
+
+SEEDS = 30
+"""Hits whose surroundings are looked up."""
+GRAPH_SEEDS = 5
+"""Hits whose relations are followed."""
+OWN_SESSION = 0.05
+"""What a memory of the caller's own session counts more; enough to decide between equals."""
+
+
+async def enrich(database: Database, request: RecallRequest, ground: Groundwork, answered: Answered) -> Answered:
+    """The same answer, ranked with what surrounds it."""
+    if not answered.ranked:
+        return answered
+    async with database.session() as session:
+        linked = await _linked(session, ground, answered.ranked)
+        ranked = _with_links(answered.ranked, linked, ground.search.lexical.total_weight)
+        seeds = [row.candidate.id for row in ranked[:SEEDS]]
+        neighbours = await find_neighbours(session, ground.search, seeds, ground.search.allowed)
+    ranked = with_context(ranked, neighbours)
+    if request.context.session_id:
+        ranked = in_order(_prefer(row, request.context.session_id) for row in ranked)
+    return dataclasses.replace(answered, ranked=tuple(ranked))
+
+
+async def _linked(session: Session, ground: Groundwork, ranked: Sequence[Ranked]) -> list[Candidate]:
+    """What the relations of the best hits lead to, where there is a graph at all."""
+    if not ground.scope.memories[Layer.GRAPH]:
+        return []
+    return await expand(session, ground.search, [row.candidate.id for row in ranked[:GRAPH_SEEDS]])
+
+
+def _with_links(ranked: Sequence[Ranked], linked: Sequence[Candidate], total_weight: float) -> list[Ranked]:
+    if not linked:
+        return list(ranked)
+    return fuse([*(row.candidate for row in ranked), *linked], total_weight)
+
+
+def _prefer(row: Ranked, session_id: str) -> Ranked:
+    if row.candidate.session_id != session_id:
+        return row
+    return dataclasses.replace(row, score=row.score + OWN_SESSION, context=row.context + OWN_SESSION)
