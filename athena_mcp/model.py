@@ -239,10 +239,12 @@ class DueTask:
 
     memory: Memory
     because: str
+    text: str | None = None
+    """The content as shown, when it or the details had to be cut to their share of the answer."""
 
     def to_dict(self) -> dict[str, Any]:
         """The row of the contract's `due`."""
-        return {**memory_row(self.memory), "because": self.because}
+        return {**memory_row(self.memory, text=self.text), "because": self.because}
 
 
 @dataclass(frozen=True, slots=True)

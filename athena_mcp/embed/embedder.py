@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+WARMING = "embedder warming"
+
 
 class Embedder(Protocol):
     """Turns texts into unit vectors of one dimension."""
@@ -36,6 +38,10 @@ class Embedder(Protocol):
         """One unit vector a text, in order. Raises EmbedderUnavailable."""
         ...
 
+    async def close(self) -> None:
+        """Let go of connections, if it has any."""
+        ...
+
 
 class EmbedderHandle:
     """An embedder that may still be loading, or may never come.
@@ -44,13 +50,19 @@ class EmbedderHandle:
     and get theirs later.
     """
 
-    def __init__(self, load: Callable[[], Embedder], *, name: str | None, dimension: int = 0) -> None:
+    def __init__(
+        self, load: Callable[[], Embedder], *, name: str | None, dimension: int = 0, may_come: bool = False
+    ) -> None:
         self._load = load
+        self._loaded: Embedder | None = None
         self._embedder: Embedder | None = None
         self.name = name
         """The name that its vectors are stored under; None when no embedder can be had on this platform."""
         self.dimension = dimension
-        self.reason: str | None = "embedder warming"
+        """The length of its vectors; 0 until it has been asked, for one that does not know before."""
+        self.may_come = may_come
+        """Whether it is worth trying again after `warm` failed, because what it stands on is elsewhere."""
+        self.reason: str | None = WARMING
 
     @property
     def ready(self) -> Embedder | None:
@@ -58,13 +70,21 @@ class EmbedderHandle:
         return self._embedder
 
     async def warm(self) -> Embedder | None:
-        """Load it in a worker thread; None, with `reason` set, when it cannot be had here."""
+        """Load it in a worker thread and try it; None, with `reason` set, when it cannot be had here, or not now."""
         try:
-            embedder = await anyio.to_thread.run_sync(self._load)
-            await embedder.embed(["warm"])
+            if self._loaded is None:
+                self._loaded = await anyio.to_thread.run_sync(self._load)
+            # Two texts: a service takes that for a batch, which may wait until it has loaded its model.
+            await self._loaded.embed(["warm", "up"])
         except EmbedderUnavailable as error:
+            if self.reason != str(error):
+                log.warning("No embedder: %s Recall is lexical only.", error)
             self.reason = str(error)
-            log.warning("No embedder: %s Recall is lexical only.", error)
             return None
-        self._embedder, self.reason = embedder, None
-        return embedder
+        self._embedder, self.reason, self.dimension = self._loaded, None, self._loaded.dimension
+        return self._embedder
+
+    async def close(self) -> None:
+        """Let go of what the embedder holds; it is not used any more."""
+        if self._loaded is not None:
+            await self._loaded.close()

@@ -53,6 +53,9 @@ class StaticEmbedder:
             return self._embed(texts)
         return await anyio.to_thread.run_sync(self._embed, texts)
 
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         import numpy as np
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from athena_mcp.recall.request import RecallRequest
 
@@ -18,7 +18,9 @@ SAME_ANSWER: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The fields of a request that do not change its answer, each with the reason. Every other field is in the key."""
 
-_NEUTRAL: Final = {field.name: field.default for field in fields(RecallRequest) if field.name in SAME_ANSWER}
+_NEUTRAL: Final[dict[str, Any]] = {
+    field.name: field.default for field in fields(RecallRequest) if field.name in SAME_ANSWER
+}
 
 
 def cache_key(request: RecallRequest, versions: Mapping[str, int], *, epoch: Hashable) -> Hashable:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from athena_mcp.model import Layer
 from athena_mcp.search.wordforms import CueTable, words
 
-GOOD_ENOUGH = 0.8
+GOOD_ENOUGH = 0.95
 """An answer this probable is given at the depth reached (measured: docs/benchmarks.md, Depth)."""
 WEAK = 0.5
 """Below this the layers that the selection left out are asked as well."""

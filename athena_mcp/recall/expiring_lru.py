@@ -32,9 +32,9 @@ class _End(NamedTuple):
 class ExpiringLru(Generic[T]):
     """At most `capacity` entries; the one unused for longest makes room, but only when none has ended.
 
-    A look-up, and keeping an entry that ends after all others, take constant time; an entry that ends sooner costs the
-    logarithm of their number. `clock` is monotonic, in seconds. Not locked: one event loop is its only user.
-    `evicted` counts the living that made room, `expired` those dropped because their time had come.
+    Looking up, keeping an entry that ends after all others and evicting take constant time; one that ends sooner, or
+    has ended, costs the logarithm of their number. `clock` is monotonic, in seconds. Not locked: one
+    event loop is its user. `evicted` counts the living that made room, `expired` those whose time had come.
     """
 
     __slots__ = ("_capacity", "_clock", "_ends", "_entries", "_serial", "evicted", "expired")
@@ -66,7 +66,7 @@ class ExpiringLru(Generic[T]):
         return entry
 
     def put(self, key: Hashable, value: T, ttl_s: float) -> None:
-        """Keep `value` for `ttl_s` seconds from now, in place of what `key` had; not at all if there is no time or room."""
+        """Keep `value` for `ttl_s` seconds from now, in place of what `key` had; without time or room do nothing."""
         if self._capacity < 1 or not ttl_s > 0:
             return
         now = self._clock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Generic, TypeVar
 
 import anyio
@@ -48,6 +49,7 @@ class Flight(Generic[T]):
         self._done = anyio.Event()
         self._landed: Landed[T] | None = None
         self._failure: Exception | None = None
+        self._trace: TracebackType | None = None
 
     async def run(self) -> None:
         """Compute, once. What it raises goes to those who wait; only the group's own cancellation goes on."""

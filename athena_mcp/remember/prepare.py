@@ -25,6 +25,8 @@ from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import RememberRequest
 from athena_mcp.validation import check_choice, check_text
 
+MAX_DETAIL_DEPTH = 4
+"""The details, a list in them, an entry of it, a field of that: nothing that is accepted is nested deeper."""
 MAX_FILES_FOUND_BY = 20
 """Files that a memory is also found by; a sweeping change would be found by everything."""
 
@@ -73,14 +75,16 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
         counts.update(redacted.counts)
         return redacted.text
 
-    def clean_value(value: Any) -> Any:
+    def clean_value(value: Any, depth: int = 0) -> Any:
+        if depth > MAX_DETAIL_DEPTH:
+            raise InvalidArgument("details", "are nested too deeply")
         match value:
             case str():
                 return clean(value)
             case Mapping():
-                return {key: clean_value(entry) for key, entry in value.items()}
+                return {key: clean_value(entry, depth + 1) for key, entry in value.items()}
             case Sequence():
-                return [clean_value(entry) for entry in value]
+                return [clean_value(entry, depth + 1) for entry in value]
             case _:
                 return value
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from athena_mcp.bench.machine import Machine
 from athena_mcp.bench.quality.scoring import Asked, Summary, summarise
-from athena_mcp.bench.report import Table, milliseconds, percent, share
+from athena_mcp.bench.report import ABSENT, Table, milliseconds, percent, share
 
-HEADINGS = ("row", "n", "frac@5", "frac@10", "any@10", "MRR", "p50 ms", "p95 ms", "saved")
+HEADINGS = ("row", "n", "frac@5", "frac@10", "any@10", "MRR", "p50 ms", "p95 ms", "saved", "depth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +144,5 @@ def _line(name: str, found: Summary) -> tuple[str, ...]:
         milliseconds(found.latency.p50_ms),
         milliseconds(found.latency.p95_ms),
         percent(found.saved),
+        ABSENT if found.depth is None else f"{found.depth:.2f}",
     )

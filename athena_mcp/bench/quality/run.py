@@ -211,7 +211,7 @@ class _Recorder:
         ranking = [stored.ids.get(id, nothing) for id in answer.ids]
         use = LayerUse(len(filled), len(answer.asked & filled))
         self._asked[variant.name].append(
-            Asked(query.case, query.category, score(ranking, query.relevant), took_ms, use)
+            Asked(query.case, query.category, score(ranking, query.relevant), took_ms, use, answer.depth)
         )
         # Without an embedder every answer is, by design.
         self._degraded[variant.name] += bool(answer.degraded) and variant.vectors

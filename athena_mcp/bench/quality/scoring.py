@@ -44,6 +44,8 @@ class Asked:
     elapsed_ms: float
     layers: LayerUse | None = None
     """None for what has no layers."""
+    depth: int | None = None
+    """The depth reached; None for what has no tiers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,8 @@ class Summary:
     latency: Latency
     saved: float | None
     """The share of the queries to layers that hold something that were not made."""
+    depth: float | None
+    """The mean depth reached."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -67,6 +71,7 @@ class Summary:
             "any@10": self.any_10,
             "mrr": self.mrr,
             "layer_queries_saved": self.saved,
+            "mean_depth": self.depth,
         }
         rounded = {name: None if value is None else round(value, 4) for name, value in figures.items()}
         return {"n": self.n, **rounded, "recall_ms": self.latency.to_dict()}
@@ -91,6 +96,7 @@ def summarise(asked: Sequence[Asked]) -> Summary:
     """The averages over at least one question; every question counts the same."""
     layers = [row.layers for row in asked if row.layers is not None]
     filled = sum(row.filled for row in layers)
+    depths = [row.depth for row in asked if row.depth is not None]
     return Summary(
         n=len(asked),
         frac_5=statistics.fmean(row.score.frac_5 for row in asked),
@@ -99,4 +105,5 @@ def summarise(asked: Sequence[Asked]) -> Summary:
         mrr=statistics.fmean(row.score.reciprocal_rank for row in asked),
         latency=Latency.of([row.elapsed_ms for row in asked]),
         saved=1 - sum(row.asked for row in layers) / filled if filled else None,
+        depth=statistics.fmean(depths) if depths else None,
     )

@@ -1,0 +1,106 @@
+"""The words by which `statements` tells what a sentence is about from the value it gives. English only.
+
+Each list is short on purpose: a word that is missing leaves a change unnoticed, a word too many invents one.
+"""
+
+from __future__ import annotations
+
+FILLERS = frozenset({"a", "an", "the", "our", "now", "currently", "still", "today", "just", "please", "already"})
+"""Words without which a sentence says the same."""
+
+BE = frozenset({"is", "are", "be", "=", ":", "equals", "stays", "remains"})
+"""What stands before a value that is the only one."""
+
+VALUE_VERBS = BE | {"has", "takes", "lasts", "expires", "costs", "requires", "require", "needs", "need", "uses", "use"}
+MANY_VALUED = frozenset({"listens", "listen", "requires", "require", "needs", "need", "uses", "use"})
+"""A thing may do this with several at once (a gateway listens on 80 and on 443)."""
+VALUE_VERBS |= MANY_VALUED
+
+LEADS = frozenset(
+    """
+    on at in to by of after for every about around up than least most more less over under only exactly roughly
+    approximately until within set due pinned limited capped fixed scheduled port version number
+    """.split()
+)
+"""What may stand between a verb and its number without being part of the subject."""
+
+NAMED_BY_NUMBER = frozenset(
+    """
+    line lines issue pr pull ticket step error code codes exit http status page chapter section row column commit build
+    run test case worker server node shard replica zone phase stage sprint milestone day week month level migration
+    revision release item option rule question figure table room server instance id #
+    """.split()
+)
+"""The number after one of these is a name: worker 2 is not a newer worker 1."""
+
+UNITS = {
+    name: names.split()[0]
+    for names in (
+        "ms millisecond milliseconds", "s sec secs second seconds", "min mins minute minutes", "h hr hrs hour hours",
+        "day days d", "week weeks", "month months", "year years", "kb kib", "mb mib", "gb gib", "tb tib", "%  percent",
+        "x times", "px", "req requests", "mb/s", "rps", "qps", "hz", "mhz", "ghz", "k", "m",
+    )
+    for name in names.split()
+}  # fmt: skip
+"""Unit to the unit it is a spelling of."""
+
+NUMBER_WORDS = {
+    word: str(number)
+    for number, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+    )
+    if number != 1
+}
+""""One" is left out: it is more often a pronoun."""
+
+SINGLE_NOUNS = frozenset(
+    """
+    port url address host version status state deadline owner maintainer assignee lead license timeout limit value
+    region hostname domain bucket editor
+    """.split()
+) | {"release date", "default branch", "main branch", "on call", "on-call"}
+"""What a thing has one of: `the owner of billing is Ana`."""
+
+SINGLE_ADJECTIVES = frozenset({"default", "current", "primary", "main", "preferred", "canonical", "official"})
+
+SINGLE_ENDINGS = frozenset(
+    {
+        ("owned", "by"), ("maintained", "by"), ("assigned", "to"), ("led", "by"), ("reports", "to"), ("hosted", "on"),
+        ("hosted", "at"), ("hosted", "in"), ("written", "in"), ("renamed", "to"), ("moved", "to"), ("replaced", "by"),
+        ("superseded", "by"), ("pinned", "to"), ("set", "to"), ("licensed", "under"), ("due", "on"),
+    }
+)  # fmt: skip
+"""Ends of a sentence's beginning after which one value holds at a time."""
+
+OPPOSITES = frozenset(
+    frozenset(pair.split("/"))
+    for pair in (
+        "enabled/disabled on/off true/false allowed/forbidden open/closed required/optional supported/unsupported "
+        "public/private mandatory/optional online/offline frozen/unfrozen locked/unlocked"
+    ).split()
+)
+
+GENERIC = frozenset(
+    """
+    port version timeout limit status state value url address host owner deadline number size count date service server
+    app application database db system tool api job test tests file function module script endpoint client key name id
+    config configuration setting option parameter flag feature task process thing result answer default current
+    """.split()
+)
+"""Nouns that alone do not say which one is meant: two sentences about `the port` may be about two ports."""
+
+POINTERS = frozenset(
+    "this that these those it its he she they them his her their my your here there which same above below".split()
+)
+"""With one of these the subject is in another sentence."""
+
+HEDGES = frozenset(
+    """
+    also too additionally another second third other others either or example e.g eg i.e sometimes maybe perhaps might
+    may could can if unless except usually often some any each both one per ? versus vs was were
+    """.split()
+)
+"""With one of these a sentence may well be true beside another."""
+
+CHANGED = frozenset({"now", "instead", "longer", "anymore", "changed", "formerly", "previously", "switched", "moved"})
+"""With one of these a sentence says itself that something changed."""
