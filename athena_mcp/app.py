@@ -221,13 +221,22 @@ async def open_app(settings: Settings, *, embedder: MakeHandle | None = None) ->
     Its task group, which the layers of every recall run on, is entered here: by a server in its lifespan.
     """
     app: App | None = None
+    own: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
             app = App(settings, tasks, embedder)
             try:
                 yield app
+            except BaseException as error:
+                own = error
+                raise
             finally:
                 tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        # The caller's error is the caller's own, not one in a group that they know nothing of.
+        if own is not None and group.exceptions == (own,):
+            raise own from own.__cause__
+        raise
     finally:
         if app is not None:
             with anyio.CancelScope(shield=True):

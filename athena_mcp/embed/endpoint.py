@@ -114,7 +114,10 @@ class Endpoint:
 
     def problem(self, what: str) -> EmbedderUnavailable:
         """An error about this service."""
-        return EmbedderUnavailable(f"The embeddings service at {self.host} {what}.")
+        return EmbedderUnavailable(self._sentence(what))
+
+    def _sentence(self, what: str) -> str:
+        return f"The embeddings service at {self.host} {what}."
 
     async def _post_once(self, body: Mapping[str, Any]) -> Any:
         import httpx2
@@ -145,21 +148,19 @@ class Endpoint:
             raise self.problem("answers with something else than JSON; check ATHENA_EMBED_URL") from None
 
     def _check_status(self, status: int, retry_after: str | None) -> None:
-        match status:
-            case 200:
-                return
-            case 408 | 429 | _ if status in (408, 429) or status >= 500:
-                raise _Temporary(f"answers {status}", seconds_of(retry_after))
-            case 401 | 403:
-                raise self.problem(f"answers {status}; check ATHENA_EMBED_API_KEY")
-            case 404:
-                raise self.problem("answers 404; check ATHENA_EMBED_URL and ATHENA_EMBED_MODEL")
-            case 400 | 413 | 422:
-                raise InputRefused(str(self.problem(f"answers {status}; check ATHENA_EMBED_MODEL"))[:-1] + ".")
-            case _ if 300 <= status < 400:
-                raise self.problem(f"answers {status}, a redirect; set ATHENA_EMBED_URL to where it leads")
-            case _:
-                raise self.problem(f"answers {status}")
+        if status == 200:
+            return
+        if status in (408, 429) or status >= 500:
+            raise _Temporary(f"answers {status}", seconds_of(retry_after))
+        if status in (400, 413, 422):
+            raise InputRefused(self._sentence(f"answers {status}; check ATHENA_EMBED_MODEL"))
+        if status in (401, 403):
+            raise self.problem(f"answers {status}; check ATHENA_EMBED_API_KEY")
+        if status == 404:
+            raise self.problem("answers 404; check ATHENA_EMBED_URL and ATHENA_EMBED_MODEL")
+        if 300 <= status < 400:
+            raise self.problem(f"answers {status}, a redirect; set ATHENA_EMBED_URL to where it leads")
+        raise self.problem(f"answers {status}; check ATHENA_EMBED_URL")
 
 
 def embeddings_url(base_url: str) -> str:

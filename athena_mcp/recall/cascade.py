@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
+
 from athena_mcp.db.pool import Database
-from athena_mcp.errors import RecallFailed
+from athena_mcp.errors import AthenaError, DeadlineExceeded, RecallFailed
 from athena_mcp.layers.records import read_memories
 from athena_mcp.layers.registry import layer_rooms
 from athena_mcp.model import GLOBAL_PROJECT, DueTask, Hit, Layer, RecallResult
@@ -37,6 +39,7 @@ class Outcome:
     answered: Answered
     depth: int
     confidence: float
+    degraded: tuple[str, ...] = ()
 
 
 class Cascade:
@@ -72,7 +75,7 @@ class Cascade:
             scope_with=tuple(name for name in request.scope if name != request.project),
             cascade_depth=outcome.depth,
             elapsed_ms=(self._clock() - started) * 1000,
-            degraded=(*ground.degraded, *failed),
+            degraded=(*ground.degraded, *failed, *outcome.degraded),
             confidence=outcome.confidence,
             nothing_relevant=outcome.confidence < NOTHING_RELEVANT,
             include_scores=request.include_scores,
@@ -95,15 +98,27 @@ class Cascade:
         answered = _allowed(answered, request)
         confidence = answer_confidence(answer_signs(answered.ranked, terms))
         depth = 1
+        degraded: tuple[str, ...] = ()
         if goes_to_tier_2(request.depth, confidence):
             depth = 2
             if confidence < WEAK:
                 answered = _allowed(await widen(self.executor, request, ground, answered), request)
-            answered = _allowed(await enrich(self._database, request, ground, answered), request)
+            try:
+                answered = _allowed(await self._enrich(request, ground, answered), request)
+            except AthenaError as error:
+                degraded = (f"tier 2: {error}",)
             confidence = answer_confidence(answer_signs(answered.ranked, terms))
         if goes_to_tier_3(request.depth, request.query):
             depth = 3
-        return Outcome(answered, depth, confidence)
+        return Outcome(answered, depth, confidence, degraded)
+
+    async def _enrich(self, request: RecallRequest, ground: Groundwork, answered: Answered) -> Answered:
+        """Tier 2 within the time of a layer: what it adds is not worth waiting longer for."""
+        try:
+            with anyio.fail_after(self.executor.timeout_seconds):
+                return await enrich(self._database, request, ground, answered)
+        except TimeoutError as error:
+            raise DeadlineExceeded("It was not done before its deadline.") from error
 
     async def _read(
         self, request: RecallRequest, ground: Groundwork, ranked: Sequence[Ranked]
@@ -125,9 +140,7 @@ class Cascade:
         )
         because = {task.memory_id: task.because for task in ground.due if task.memory_id in memories}
         due = fit([Hit(memories[memory_id], 0.0) for memory_id in because], DUE_CHARS)
-        return hits, tuple(
-            DueTask(replace(hit.memory, content=hit.text or hit.memory.content), because[hit.memory.id]) for hit in due
-        )
+        return hits, tuple(DueTask(hit.memory, because[hit.memory.id], hit.text) for hit in due)
 
 
 def _allowed(answered: Answered, request: RecallRequest) -> Answered:

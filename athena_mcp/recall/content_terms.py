@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-FUNCTION_WORDS = frozenset(
-    """
+_FUNCTION_WORDS = """
     a about after again all also am an and any are aren't as at be because been before being between both but by can
     can't could did didn't do does doesn't doing don't done down during each either else etc few for from further get
     got had has hasn't have haven't having he her here hers him his how i i'd i'll i'm i've if in into is isn't it it's
@@ -22,8 +21,8 @@ FUNCTION_WORDS = frozenset(
     them then there these they this those though through thus to too under until up upon us use used uses using very
     via was wasn't we we're were weren't what what's when where which while who whom whose why will with within without
     won't would yes yet you you're your yours
-    """.split()
-)
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 """Words that tell nothing about the subject of a text."""
 
 _COMPOUND = re.compile(r"[^\W_]+(?:['_.\-][^\W_]+)*")
@@ -102,7 +101,7 @@ def cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
 
 
 def _tells(word: str) -> bool:
-    return 1 < len(word) <= _MAX_TERM_CHARS and word.lower() not in FUNCTION_WORDS or word.isdigit()
+    return word.isdigit() or (1 < len(word) <= _MAX_TERM_CHARS and word.lower() not in FUNCTION_WORDS)
 
 
 def _pairs(run: str, start: int) -> list[ContentTerm]:

@@ -62,13 +62,11 @@ def fuse(candidates: Iterable[Candidate], total_weight: float = 0.0, weights: We
     merged = merge(candidates)
     best_lexical = max((row.lexical for row in merged), default=0.0) or 1.0
     best_cosine = max((row.cosine or 0.0 for row in merged), default=0.0)
-    cosine_weight = weights.cosine / best_cosine if best_cosine > 0 else 0.0
-    covered_weight = weights.covered / total_weight if total_weight > 0 else 0.0
     ranked = []
     for row in merged:
         lexical = row.lexical / best_lexical
-        cosine = cosine_weight * max(0.0, row.cosine or 0.0)
-        covered = covered_weight * min(row.covered, total_weight)
+        cosine = weights.cosine * share(row.cosine or 0.0, best_cosine)
+        covered = weights.covered * share(row.covered, total_weight)
         linked = weights.linked * row.linked
         ranked.append(Ranked(row, lexical + cosine + covered + linked, lexical, cosine, covered, linked))
     return in_order(ranked)
@@ -87,10 +85,10 @@ def with_context(
     lent: defaultdict[int, float] = defaultdict(float)
     for beside in neighbours:
         seed = own[beside.seed_id]
-        scaled = max(0.0, seed.candidate.cosine or 0.0) / best_cosine if best_cosine > 0 else 0.0
+        scaled = share(seed.candidate.cosine or 0.0, best_cosine)
         lent[beside.id] += weights.beside[beside.distance - 1] * (seed.lexical + weights.beside_cosine * scaled)
         if beside.id not in own:
-            cosine = weights.cosine * max(0.0, beside.cosine or 0.0) / best_cosine if best_cosine > 0 else 0.0
+            cosine = weights.cosine * share(beside.cosine or 0.0, best_cosine)
             own[beside.id] = Ranked(_candidate(beside), cosine, cosine=cosine)
     sessions = session_scores(ranked)
     placed = []
@@ -110,6 +108,11 @@ def session_scores(ranked: Iterable[Ranked]) -> dict[str, float]:
     sums = {session: sum(sorted(scores, reverse=True)[:SESSION_BEST]) for session, scores in lexical.items()}
     best = max(sums.values(), default=1.0)
     return {session: total / best for session, total in sums.items()}
+
+
+def share(value: float, most: float) -> float:
+    """`value` as a part of `most`, from 0 to 1; 0 when there is nothing to be a part of."""
+    return min(1.0, max(0.0, value) / most) if most > 0 else 0.0
 
 
 def in_order(ranked: Iterable[Ranked]) -> list[Ranked]:

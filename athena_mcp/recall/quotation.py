@@ -13,13 +13,13 @@ from collections.abc import Set as AbstractSet
 from athena_mcp.recall.content_terms import content_terms
 
 ELLIPSIS = "…"
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?![a-z])|(?<=[。！？])|[\r\n\x0b\x0c\x85\u2028\u2029]+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?![a-z])|(?<=[\u3002\uff01\uff1f])|[\r\n\x0b\x0c\x85\u2028\u2029]+")
 _ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|vs|cf|no|approx|resp|dr|mr|mrs|ms)\.$", re.IGNORECASE)
 _BULLET = re.compile(r"^(?:[-*+>•]|#{1,6}|\d{1,2}[.)])\s+")
 # A number sign before digits is how an answer cites; `№` says the same and cites nothing.
 _NUMBERED = re.compile(r"[#＃﹟♯]\s*(?=\d)")  # noqa: RUF001 - look-alikes are the point
 _SPACES = re.compile(r"\s+")
-_QUOTES = dict.fromkeys(map(ord, "\"`“”„‟«»＂"), "'")  # noqa: RUF001
+_QUOTES = dict.fromkeys(map(ord, '"`“”„‟«»＂'), "'")  # noqa: RUF001
 
 
 def sentences(text: str) -> list[str]:
@@ -39,7 +39,7 @@ def sentences(text: str) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """The text on one line without control or invisible characters, double quotes, or anything that looks like a citation."""
+    """The text on one line, without control or invisible characters, double quotes, or what looks like a citation."""
     kept = "".join(_visible(character) for character in unicodedata.normalize("NFC", text))
     return _NUMBERED.sub("\N{NUMERO SIGN}", _SPACES.sub(" ", kept.translate(_QUOTES))).strip()
 
@@ -55,9 +55,10 @@ def telling_sentence(text: str, query_terms: AbstractSet[str]) -> str:
 
 
 def shorten(sentence: str, size: int, query_terms: AbstractSet[str]) -> str:
-    """A plain sentence cut at words to at most `size` characters of JSON, from the beginning or around the query's words.
+    """A plain sentence cut at words to at most `size` characters of JSON.
 
-    A single word longer than that is cut inside.
+    It is kept from its beginning, or from shortly before the first word of the query where that would be lost. A single
+    word longer than `size` is cut inside.
     """
     if json_size(sentence) <= size:
         return sentence

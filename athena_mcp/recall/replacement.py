@@ -42,9 +42,8 @@ class _Fact:
     """A memory made ready to be compared."""
 
     memory: Memory
-    statements: tuple[Statement | None, ...]
-    """A None is a sentence that cannot be compared, so that nothing can cover it."""
-    bare: tuple[Statement | None, ...]
+    statements: tuple[Statement, ...]
+    bare: tuple[Statement, ...]
     """The same without the reasons they give."""
 
 
@@ -109,11 +108,9 @@ def _restates(older: _Fact, newer: _Fact) -> bool:
     if len(older.memory.content) > MAX_OLDER_CHARS or not older.statements:
         return False
     told_apart = (newer.memory.at - older.memory.at).total_seconds() >= TOGETHER_S
-    said = [statement for statement in (*newer.statements, *newer.bare) if statement is not None]
+    said = (*newer.statements, *newer.bare)
     changed = False
     for statement in older.statements:
-        if statement is None:
-            return False
         if any(statement.words == other.words for other in said):
             continue
         if not any(differs_in_value(statement, other, told_apart=told_apart) for other in said):

@@ -5,31 +5,37 @@ Each list is short on purpose: a word that is missing leaves a change unnoticed,
 
 from __future__ import annotations
 
-FILLERS = frozenset({"a", "an", "the", "our", "now", "currently", "still", "today", "just", "please", "already"})
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+FILLERS = _words("a an the our now currently still today just please already")
 """Words without which a sentence says the same."""
 
-BE = frozenset({"is", "are", "be", "=", ":", "equals", "stays", "remains"})
+BE = _words("is are be = : equals stays remains")
 """What stands before a value that is the only one."""
 
-VALUE_VERBS = BE | {"has", "takes", "lasts", "expires", "costs", "requires", "require", "needs", "need", "uses", "use"}
-MANY_VALUED = frozenset({"listens", "listen", "requires", "require", "needs", "need", "uses", "use"})
+MANY_VALUED = _words("listens listen requires require needs need uses use")
 """A thing may do this with several at once (a gateway listens on 80 and on 443)."""
-VALUE_VERBS |= MANY_VALUED
 
-LEADS = frozenset(
+VALUE_VERBS = BE | MANY_VALUED | _words("has takes lasts expires costs")
+"""What stands before a value."""
+
+LEADS = _words(
     """
     on at in to by of after for every about around up than least most more less over under only exactly roughly
     approximately until within set due pinned limited capped fixed scheduled port version number
-    """.split()
+    """
 )
 """What may stand between a verb and its number without being part of the subject."""
 
-NAMED_BY_NUMBER = frozenset(
+NAMED_BY_NUMBER = _words(
     """
     line lines issue pr pull ticket step error code codes exit http status page chapter section row column commit build
     run test case worker server node shard replica zone phase stage sprint milestone day week month level migration
-    revision release item option rule question figure table room server instance id #
-    """.split()
+    revision release item option rule question figure table room instance id #
+    """
 )
 """The number after one of these is a name: worker 2 is not a newer worker 1."""
 
@@ -47,21 +53,22 @@ UNITS = {
 NUMBER_WORDS = {
     word: str(number)
     for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
     )
     if number != 1
 }
 """"One" is left out: it is more often a pronoun."""
 
-SINGLE_NOUNS = frozenset(
+SINGLE_NOUNS = _words(
     """
     port url address host version status state deadline owner maintainer assignee lead license timeout limit value
     region hostname domain bucket editor
-    """.split()
+    """
 ) | {"release date", "default branch", "main branch", "on call", "on-call"}
 """What a thing has one of: `the owner of billing is Ana`."""
 
-SINGLE_ADJECTIVES = frozenset({"default", "current", "primary", "main", "preferred", "canonical", "official"})
+SINGLE_ADJECTIVES = _words("default current primary main preferred canonical official")
+"""What there is one of: `the default branch is main`."""
 
 SINGLE_ENDINGS = frozenset(
     {
@@ -74,33 +81,36 @@ SINGLE_ENDINGS = frozenset(
 
 OPPOSITES = frozenset(
     frozenset(pair.split("/"))
-    for pair in (
-        "enabled/disabled on/off true/false allowed/forbidden open/closed required/optional supported/unsupported "
-        "public/private mandatory/optional online/offline frozen/unfrozen locked/unlocked"
-    ).split()
+    for pair in _words(
+        """
+        enabled/disabled on/off true/false allowed/forbidden open/closed required/optional supported/unsupported
+        public/private mandatory/optional online/offline frozen/unfrozen locked/unlocked
+        """
+    )
 )
+"""Words of which one holds at a time."""
 
-GENERIC = frozenset(
+GENERIC = _words(
     """
     port version timeout limit status state value url address host owner deadline number size count date service server
     app application database db system tool api job test tests file function module script endpoint client key name id
     config configuration setting option parameter flag feature task process thing result answer default current
-    """.split()
+    """
 )
 """Nouns that alone do not say which one is meant: two sentences about `the port` may be about two ports."""
 
-POINTERS = frozenset(
-    "this that these those it its he she they them his her their my your here there which same above below".split()
+POINTERS = _words(
+    "this that these those it its he she they them his her their my your here there which same above below"
 )
 """With one of these the subject is in another sentence."""
 
-HEDGES = frozenset(
+HEDGES = _words(
     """
     also too additionally another second third other others either or example e.g eg i.e sometimes maybe perhaps might
-    may could can if unless except usually often some any each both one per ? versus vs was were
-    """.split()
+    may could can if unless except usually often some any each both one ? versus vs was were
+    """
 )
 """With one of these a sentence may well be true beside another."""
 
-CHANGED = frozenset({"now", "instead", "longer", "anymore", "changed", "formerly", "previously", "switched", "moved"})
+CHANGED = _words("now instead longer anymore changed formerly previously switched moved")
 """With one of these a sentence says itself that something changed."""

@@ -54,27 +54,27 @@ _WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)([a-z]+|%)$")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A sentence made ready to be compared. `former` is the value it says it had before, if it says so."""
+    """A sentence made ready to be compared."""
 
     words: tuple[str, ...]
+    definite: bool = True
+    """Whether it names its subject and does not hedge, so that another value would contradict it."""
     former: str | None = None
+    """The value that it says was given before."""
     says_changed: bool = False
 
 
-def read_statement(sentence: str) -> Statement | None:
-    """The statement a sentence makes, or None for one that cannot be compared."""
-    if len(sentence) > MAX_SENTENCE_CHARS:
-        return None
+def read_statement(sentence: str) -> Statement:
+    """The statement a sentence makes."""
     text = _NOT.sub(" not", _AS_OF.sub("", _DATE_FIRST.sub("", sentence.replace("`", "").replace("*", ""))))
     former = _FORMERLY.search(text)
     if former:
         text = text[: former.start()] + text[former.end() :]
     words = tuple(piece for token in _TOKEN.findall(text) for piece in _pieces(token.lower()))
     said = frozenset(words)
-    if said & HEDGES or said & POINTERS:
-        return None
     return Statement(
         words=tuple(word for word in words if word not in FILLERS),
+        definite=len(sentence) <= MAX_SENTENCE_CHARS and not said & HEDGES and not said & POINTERS,
         former=" ".join(_pieces(former["value"].lower().strip(".;"))) if former else None,
         says_changed=former is not None or bool(said & CHANGED) or "no longer" in sentence.lower(),
     )
@@ -91,6 +91,8 @@ def differs_in_value(older: Statement, newer: Statement, *, told_apart: bool) ->
     `told_apart` is whether they were told at different times; what may have several values at once (a gateway's
     ports) counts as changed only then, or when the newer sentence says that it changed.
     """
+    if not (older.definite and newer.definite):
+        return False
     split = _split(older.words, newer.words)
     before, was, now = split.before, split.was, split.now
     if newer.former is not None and newer.former != " ".join(was):
@@ -98,7 +100,7 @@ def differs_in_value(older: Statement, newer: Statement, *, told_apart: bool) ->
     if not (before and _names_subject(before + split.after)):
         return False
     if _is_negation(split) or (len(was) == len(now) == 1 and frozenset(was + now) in OPPOSITES):
-        return any(word in BE for word in before[-2:])
+        return before[-1] in BE or before[-2:] == ("set", "to")
     if not was or not now or len(was) > MAX_VALUE_WORDS or len(now) > MAX_VALUE_WORDS:
         return False
     if _is_quantity(was) and _is_quantity(now):
@@ -121,7 +123,8 @@ def _split(older: tuple[str, ...], newer: tuple[str, ...]) -> _Split:
     shorter = min(len(older), len(newer))
     start = next((place for place in range(shorter) if older[place] != newer[place]), shorter)
     ends = next((place for place in range(shorter - start) if older[-1 - place] != newer[-1 - place]), shorter - start)
-    return _Split(older[:start], older[start : len(older) - ends], newer[start : len(newer) - ends], older[len(older) - ends :])
+    end = len(older) - ends
+    return _Split(older[:start], older[start:end], newer[start : len(newer) - ends], older[end:])
 
 
 def _pieces(token: str) -> list[str]:
@@ -158,8 +161,8 @@ def _is_quantity(words: tuple[str, ...]) -> bool:
 def _verb_before_number(before: tuple[str, ...], numbers: tuple[str, ...]) -> str | None:
     """The verb that gives the number, when nothing but small words, or the name of a version, stand in between."""
     place = next((place for place in reversed(range(len(before))) if before[place] in VALUE_VERBS), None)
-    if place is None or place == len(before) - 1 == 0:
-        return before[0] if place == 0 and before[0] in ("use", "require") else None
+    if place is None:
+        return None
     lead = before[place + 1 :]
     if lead and lead[-1] in NAMED_BY_NUMBER:
         return None

@@ -39,7 +39,9 @@ async def enrich(database: Database, request: RecallRequest, ground: Groundwork,
         linked = await _linked(session, ground, answered.ranked)
         ranked = _with_links(answered.ranked, linked, ground.search.lexical.total_weight)
         seeds = [row.candidate.id for row in ranked[:SEEDS]]
-        neighbours = await find_neighbours(session, ground.search, seeds, ground.search.allowed)
+        # A layer that failed is missing from the answer; a part of it that came in by the back door would hide that.
+        layers = ground.search.allowed - {layer for layer, row in answered.outcomes.items() if row.failed}
+        neighbours = await find_neighbours(session, ground.search, seeds, layers)
     ranked = with_context(ranked, neighbours)
     if request.context.session_id:
         ranked = in_order(_prefer(row, request.context.session_id) for row in ranked)

@@ -11,6 +11,8 @@ from athena_mcp.errors import InvalidArgument
 from athena_mcp.layers.registry import parse_details
 from athena_mcp.model import (
     MAX_CONTENT_CHARS,
+    MAX_ITEM_CHARS,
+    MAX_ITEMS,
     MAX_NAME_CHARS,
     MAX_TAG_CHARS,
     Details,
@@ -79,11 +81,12 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
         if depth > MAX_DETAIL_DEPTH:
             raise InvalidArgument("details", "are nested too deeply")
         match value:
-            case str():
+            # What is longer than a detail may be is refused later, so no time is spent on it here.
+            case str() if len(value) <= MAX_ITEM_CHARS:
                 return clean(value)
-            case Mapping():
+            case Mapping() if len(value) <= MAX_ITEMS:
                 return {key: clean_value(entry, depth + 1) for key, entry in value.items()}
-            case Sequence():
+            case Sequence() if len(value) <= MAX_ITEMS and not isinstance(value, str):
                 return [clean_value(entry, depth + 1) for entry in value]
             case _:
                 return value

@@ -21,6 +21,8 @@ class Scope:
     versions: Mapping[str, int]
     memories: Mapping[Layer, int]
     terms: int
+    embedder_id: int | None = None
+    """Whose vectors the store goes by; None when it has none, or the scope holds nothing."""
 
     @property
     def ids(self) -> list[int]:
@@ -45,11 +47,13 @@ class _Row(NamedTuple):
     layer: str | None
     memories: int
     terms: int
+    embedder_id: int | None
 
 
-# projects_name_key and the primary key of layer_totals serve it.
+# projects_name_key, the primary key of layer_totals and embedders_one_active serve it.
 _SCOPE = """
-SELECT p.name, p.id, p.version, t.layer, coalesce(t.memories, 0), coalesce(t.terms, 0)
+SELECT p.name, p.id, p.version, t.layer, coalesce(t.memories, 0), coalesce(t.terms, 0),
+    (SELECT e.id FROM athena.embedders e WHERE e.active)
 FROM athena.projects p
 LEFT JOIN athena.layer_totals t ON t.project_id = p.id
 WHERE p.name = ANY (%(names)s)
@@ -62,10 +66,12 @@ async def read_scope(session: Session, names: Sequence[str]) -> Scope:
     versions: dict[str, int] = {}
     memories = dict.fromkeys(Layer, 0)
     terms = 0
+    embedder_id = None
     for row in map(_Row._make, await session.fetch(_SCOPE, {"names": list(names)})):
         project_ids[row.name] = row.id
         versions[row.name] = row.version
+        embedder_id = row.embedder_id
         if row.layer is not None:
             memories[Layer(row.layer)] += row.memories
             terms += row.terms
-    return Scope(project_ids, versions, memories, terms)
+    return Scope(project_ids, versions, memories, terms, embedder_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderMismatch
@@ -40,11 +40,14 @@ SELECT %(name)s, %(dimension)s, true WHERE NOT EXISTS (SELECT 1 FROM athena.embe
 ON CONFLICT DO NOTHING
 """
 _ACTIVE = "SELECT id, name, dimension FROM athena.embedders WHERE active"
+# Of no other embedder than the store's: while this one was read, the store may have changed to another, and a vector of
+# an embedder that is gone would be of no use to anybody. `making` is for who prepares that change.
 _INSERT = """
 INSERT INTO athena.vectors (project_id, memory_id, embedder_id, layer, embedding)
 SELECT m.project_id, m.id, %(embedder)s, m.layer, %(vector)s::halfvec
 FROM athena.memories m
 WHERE m.project_id = %(project)s AND m.id = %(memory)s AND m.superseded_at IS NULL
+    AND EXISTS (SELECT 1 FROM athena.embedders e WHERE e.id = %(embedder)s AND (e.active OR %(making)s))
 ON CONFLICT DO NOTHING
 """
 # Scanned within the project; only what is nearest is looked up.
@@ -80,17 +83,30 @@ async def register_embedder(session: Session, name: str, dimension: int) -> int:
     await session.execute(_REGISTER, {"name": name, "dimension": dimension})
     active = await session.fetch_one(_ACTIVE)
     if active is None or (active[1], active[2]) != (name, dimension):
-        made_by = f"{active[1]} ({active[2]} dimensions)" if active else "nothing yet"
-        raise EmbedderMismatch(
-            f"The store's vectors were made by {made_by}, this server embeds with {name} ({dimension} dimensions). "
-            "Go back to that embedder, or `athena-mcp export` the memories and import them into a new data folder or "
-            "database, where they are embedded anew."
-        )
+        raise _mismatch(active, f"{name} ({dimension} dimensions)")
     return int(active[0])
 
 
-def vector_steps(embedder_id: int, vectors: Sequence[NewVector]) -> list[Step]:
-    """How to store the vectors of memories that are live; zero vectors, which point nowhere, are left out."""
+async def check_embedder(session: Session, name: str) -> None:
+    """Raises EmbedderMismatch when the store's embedder has another name; for one whose dimension is not known yet."""
+    active = await session.fetch_one(_ACTIVE)
+    if active is not None and active[1] != name:
+        raise _mismatch(active, name)
+
+
+def _mismatch(active: tuple[Any, ...] | None, own: str) -> EmbedderMismatch:
+    made_by = f"{active[1]} ({active[2]} dimensions)" if active else "nothing yet"
+    return EmbedderMismatch(
+        f"The store's vectors were made by {made_by}, this server embeds with {own}. Go back to that embedder, or run "
+        "`athena-mcp reembed` with these settings, which embeds all memories anew."
+    )
+
+
+def vector_steps(embedder_id: int, vectors: Sequence[NewVector], *, making: bool = False) -> list[Step]:
+    """How to store the vectors of memories that are live; zero vectors, which point nowhere, are left out.
+
+    `making`: even though the embedder is not the store's yet.
+    """
     return [
         Step(
             _INSERT,
@@ -99,6 +115,7 @@ def vector_steps(embedder_id: int, vectors: Sequence[NewVector]) -> list[Step]:
                 "memory": row.memory_id,
                 "embedder": embedder_id,
                 "vector": half_vector(row.vector),
+                "making": making,
             },
         )
         for row in vectors
@@ -135,3 +152,9 @@ async def unembedded(session: Session, embedder_id: int, *, after_id: int, limit
     """A page of live memories without a vector, in the order of their ids."""
     found = await session.fetch(_UNEMBEDDED, {"embedder": embedder_id, "after": after_id, "limit": limit})
     return [Unembedded(*row) for row in found]
+
+
+async def highest_id(session: Session) -> int:
+    """The highest id of a memory, or 0."""
+    row = await session.fetch_one("SELECT coalesce(max(id), 0) FROM athena.memories")
+    return int(row[0]) if row else 0

@@ -87,7 +87,9 @@ async def connected(server: StdioServer) -> AsyncIterator[StdioClient]:
         except MCPError as error:
             log.flush()
             tail = server.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL_CHARS:].strip()
-            raise ServerFailed(f"The server broke off: {error}." + (f" Its log ends: {tail}" if tail else "")) from error
+            raise ServerFailed(
+                f"The server broke off: {error}." + (f" Its log ends: {tail}" if tail else "")
+            ) from error
 
 
 def host_environment(more: dict[str, str]) -> dict[str, str]:

@@ -9,7 +9,9 @@ from pathlib import Path
 SET_UP = "<!-- set-up -->"
 """Stands on the line before a block that changes the machine and is therefore not run by a test."""
 
-_FENCE = re.compile(r"^(?P<set_up><!-- set-up -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^(?P<set_up><!-- set-up -->\n)?```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,11 @@ REMEMBER: list[tuple[str, dict[str, Any]]] = [
     ("details.outcome", {"details": {"outcome": "great"}, "layer": "episodic"}),
     ("details.files", {"details": {"files": "a.py"}, "layer": "episodic"}),
     ("details.files", {"details": {"files": ["a.py"] * 101}, "layer": "episodic"}),
+    ("details.files", {"details": {"files": ["a.py"] * 1_000_000}, "layer": "episodic"}),
+    (
+        "details.triggers[0].'0'",
+        {"details": {"triggers": [dict.fromkeys(map(str, range(10**5)))]}, "layer": "prospective"},
+    ),
     ("details.files[0]", {"details": {"files": ["x" * 2_001]}, "layer": "episodic"}),
     ("details.files[0]", {"details": {"files": ["a\x00b"]}, "layer": "episodic"}),
     ("details.files[0]", {"details": {"files": ["\udc80"]}, "layer": "episodic"}),

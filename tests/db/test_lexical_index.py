@@ -91,7 +91,9 @@ async def test_the_index_agrees_with_the_memories_after_any_writes(
     for number in range(60):
         await writer.step(number)
     check_store(database_url)
-    for row in ask(database_url, "SELECT p.name, m.id FROM athena.memories m JOIN athena.projects p ON p.id = m.project_id"):
+    for row in ask(
+        database_url, "SELECT p.name, m.id FROM athena.memories m JOIN athena.projects p ON p.id = m.project_id"
+    ):
         await manager.forget(row[1], project=row[0])
     check_store(database_url)
     assert ask(database_url, "SELECT count(*) FROM athena.postings") == [(0,)]
@@ -155,7 +157,9 @@ async def test_a_term_of_another_script_is_not_found_in_part_of_a_word(shared: M
     assert await lexical_ids(shared, "auth", project) == set()
 
 
-async def test_the_score_is_bm25_over_project_and_global_together(shared_app: App, shared_url: str, project: str) -> None:
+async def test_the_score_is_bm25_over_project_and_global_together(
+    shared_app: App, shared_url: str, project: str
+) -> None:
     manager = await shared_app.manager()
     texts = {
         project: [

@@ -76,7 +76,9 @@ async def test_a_step_that_fails_leaves_neither_its_record_nor_half_of_its_table
     empty_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = known_migrations()
-    broken = Migration(known[-1].number + 1, "broken", "CREATE TABLE athena.half (n integer); SELECT 'hunter2'::integer;")
+    broken = Migration(
+        known[-1].number + 1, "broken", "CREATE TABLE athena.half (n integer); SELECT 'hunter2'::integer;"
+    )
     monkeypatch.setattr(room, "known_migrations", lambda: (*known, broken))
     async with connected(empty_url) as connection:
         with pytest.raises(MigrationError) as raised:

@@ -177,7 +177,11 @@ async def test_entities_named_in_a_query_bring_what_is_said_of_them(shared: Memo
     linked = await shared.remember("Quite another wording.", layer="graph", project=project, relations=[edge])
     for number in range(5):
         await shared.remember(f"Noise {number}.", layer="graph", project=project)
-    for query in ("what does the auth service depend on?", "token-store: who needs it?", "AUTH_SERVICE and token_stores"):
+    for query in (
+        "what does the auth service depend on?",
+        "token-store: who needs it?",
+        "AUTH_SERVICE and token_stores",
+    ):
         result = await shared.recall(query, project=project, layers=["graph"], explain_reasoning=True)
         assert ids(result)[0] == linked.id, query
         assert result.explanation is not None
@@ -398,7 +402,9 @@ async def test_a_layer_that_is_late_is_named_and_the_others_answer(impatient: Ap
                 assert statuses(result) == {**dict.fromkeys(ALL, "ok"), "episodic": "timeout"}
                 assert set(ids(result)) == set(kept.values()) - {kept["episodic"]}
                 assert result.degraded[0].startswith("episodic: ")
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
         assert ask(database_url, waiting) == [(0,)]
     result = await manager.recall("runner's disk", layers=ALL, k=50)
     assert statuses(result) == dict.fromkeys(ALL, "ok")
@@ -437,7 +443,6 @@ async def test_a_long_memory_is_cut_and_the_whole_can_be_read(shared: MemoryMana
     assert (await shared.get(kept[0].id, project=project)).content == texts[0].strip()
 
 
-@pytest.mark.xfail(strict=True, reason="the cascade does not hand the cut text to DueTask yet")
 async def test_a_long_task_that_is_due_is_cut_and_says_so(shared: MemoryManager, project: str) -> None:
     long = await shared.remember(
         "the runner's disk is full. " * 600, layer="prospective", project=project, details={"due_at": "2020-01-01"}

@@ -79,7 +79,7 @@ async def test_a_memory_comes_back_as_it_was_told(shared: MemoryManager, shared_
     receipt = await shared.remember(
         "  Größe 尺寸 🦉 \n\t'; DROP TABLE athena.memories; -- %s {}  ",
         layer="semantic",
-        tags=[" api ", "quote\"d {tag},", "back\\slash", "api", "NULL"],
+        tags=[" api ", 'quote"d {tag},', "back\\slash", "api", "NULL"],
         importance=1,
         occurred_at="2026-01-31T10:00:00.123456+01:00",
         session_id="session-7",
@@ -123,7 +123,9 @@ async def test_the_receipt_says_which_layer_was_chosen_and_why(shared: MemoryMan
     assert list(chosen) == ["id", "layer", "status", "project", "layer_reason", "indexed"]
     assert (chosen["layer"], chosen["status"], chosen["project"]) == ("episodic", "stored", project)
     assert chosen["indexed"] == {"lexical": True, "vector": True}
-    given = (await shared.remember("The build failed because the disk was full.", layer="semantic", project=project)).to_dict()
+    given = (
+        await shared.remember("The build failed because the disk was full.", layer="semantic", project=project)
+    ).to_dict()
     assert "layer_reason" not in given
     kind = await shared.remember("The parser is strict.", details={"kind": "test_run"}, project=project)
     assert kind.layer is Layer.EPISODIC
@@ -187,7 +189,9 @@ async def test_what_says_nearly_the_same_is_named_and_kept(shared: MemoryManager
     near = await shared.remember("The staging database listens on port 5433!", layer="semantic", project=project)
     assert near.status == "stored"
     assert near.near_duplicates == (first.id,)
-    other_number = await shared.remember("The staging database listens on port 5434.", layer="semantic", project=project)
+    other_number = await shared.remember(
+        "The staging database listens on port 5434.", layer="semantic", project=project
+    )
     assert other_number.near_duplicates == ()
     far = await shared.remember("Invoices are numbered by country.", layer="semantic", project=project)
     assert far.near_duplicates == ()
@@ -262,7 +266,10 @@ async def test_two_who_replace_the_same_memory_at_once_cannot_both(manager: Memo
 async def test_a_report_gives_a_task_its_status(shared: MemoryManager, project: str) -> None:
     task = await shared.remember("Migrate billing to the timer.", layer="prospective", project=project)
     report = await shared.remember(
-        "Billing now runs as a timer.", about=task.id, details={"status": "completed", "outcome": "success"}, project=project
+        "Billing now runs as a timer.",
+        about=task.id,
+        details={"status": "completed", "outcome": "success"},
+        project=project,
     )
     assert report.layer is Layer.EPISODIC
     assert report.updated == {"id": task.id, "status": "completed"}
@@ -357,7 +364,9 @@ async def test_stating_a_single_valued_relation_anew_ends_the_former(shared: Mem
         return await shared.remember(text, layer=layer, relations=edges, project=project)
 
     first = await tell("Billing runs on alpha.", edge("Billing", "runs on", "alpha"))
-    both = await tell("Search runs on alpha, owned by Ada.", edge("Search", "runs_on", "alpha"), edge("Search", "owned by", "Ada"))
+    both = await tell(
+        "Search runs on alpha, owned by Ada.", edge("Search", "runs_on", "alpha"), edge("Search", "owned by", "Ada")
+    )
     fact = await tell("As a fact.", edge("Queue", "runs on", "alpha"), layer="semantic")
     many = await tell("Billing calls Search.", edge("Billing", "calls", "Search"))
 
@@ -566,7 +575,9 @@ async def test_writers_of_one_project_and_of_global_memories_never_wait_for_each
                     tasks.start_soon(partial(manager.remember, text, replaces=memory_id, project=mine))
                     tasks.start_soon(partial(manager.remember, f"More of {memory_id}.", about=memory_id, project=mine))
     check_store(database_url)
-    assert ask(database_url, "SELECT count(*) FROM athena.memories WHERE project_id = 1 AND about_id IS NULL") == [(37,)]
+    assert ask(database_url, "SELECT count(*) FROM athena.memories WHERE project_id = 1 AND about_id IS NULL") == [
+        (37,)
+    ]
 
 
 async def test_a_time_of_the_caller_is_kept_to_the_microsecond(shared: MemoryManager, project: str) -> None:

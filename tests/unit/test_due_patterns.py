@@ -83,7 +83,13 @@ def test_a_phrase_is_heard_as_whole_words(words: str, phrase: str) -> None:
 
 @pytest.mark.parametrize(
     ("words", "phrase"),
-    [("how does it start", "art"), ("an article", "art"), ("generate limits", "rate limit"), ("see #421", "#42"), ("über", "be")],
+    [
+        ("how does it start", "art"),
+        ("an article", "art"),
+        ("generate limits", "rate limit"),
+        ("see #421", "#42"),
+        ("über", "be"),
+    ],
 )
 def test_a_phrase_inside_of_words_is_not_heard(words: str, phrase: str) -> None:
     assert not says(words, phrase)

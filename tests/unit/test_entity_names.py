@@ -92,5 +92,7 @@ def test_a_relation_is_recognised_in_the_usual_spellings(relation: str) -> None:
 
 
 def test_single_valued_relations_are_known_in_every_spelling() -> None:
-    assert all(is_single_valued(relation_key(name)) for name in ("runs on", "runsOn", "RUNS_ON", "owned by", "isOwnedBy"))
+    assert all(
+        is_single_valued(relation_key(name)) for name in ("runs on", "runsOn", "RUNS_ON", "owned by", "isOwnedBy")
+    )
     assert not any(is_single_valued(relation_key(name)) for name in ("depends on", "calls", "uses", "runs"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from athena_mcp.errors import InvalidArgument
@@ -35,16 +37,31 @@ def test_what_a_session_said_is_filled_in_later(sessions: SessionContexts) -> No
     assert sessions.recall(RecallContext(), PROCESS) == FULL
 
 
-@pytest.mark.parametrize("name", ["task", "phase", "files", "branch"])
-def test_each_field_is_remembered_on_its_own(sessions: SessionContexts, name: str) -> None:
-    for field in ("task", "phase", "files", "branch"):
-        sessions.recall(RecallContext(**{field: getattr(FULL, field)}), PROCESS)
-    other = ("other.py",) if name == "files" else "other"
-    effective = sessions.recall(RecallContext(**{name: other}), PROCESS)
-    assert effective == RecallContext(
-        **{field: other if field == name else getattr(FULL, field) for field in ("task", "phase", "files", "branch")}
+@pytest.mark.parametrize(
+    "said",
+    [
+        RecallContext(task="other"),
+        RecallContext(phase="other"),
+        RecallContext(files=("other.py",)),
+        RecallContext(branch="other"),
+    ],
+)
+def test_each_field_is_remembered_on_its_own(sessions: SessionContexts, said: RecallContext) -> None:
+    for context in (
+        RecallContext(task=FULL.task),
+        RecallContext(phase=FULL.phase),
+        RecallContext(files=FULL.files),
+        RecallContext(branch=FULL.branch),
+    ):
+        sessions.recall(context, PROCESS)
+    expected = RecallContext(
+        task=said.task or FULL.task,
+        phase=said.phase or FULL.phase,
+        files=said.files or FULL.files,
+        branch=said.branch or FULL.branch,
     )
-    assert sessions.recall(RecallContext(), PROCESS) == effective
+    assert sessions.recall(said, PROCESS) == expected
+    assert sessions.recall(RecallContext(), PROCESS) == expected
 
 
 def test_the_callers_context_is_left_as_it_was(sessions: SessionContexts) -> None:
@@ -138,10 +155,14 @@ def test_a_session_can_be_forgotten(sessions: SessionContexts) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("idle_s", 0.0), ("idle_s", float("nan")), ("idle_s", float("inf")), ("max_sessions", 0)],
+    ("make", "argument"),
+    [
+        (lambda: SessionContexts(idle_s=0.0), "idle_s"),
+        (lambda: SessionContexts(idle_s=float("nan")), "idle_s"),
+        (lambda: SessionContexts(idle_s=float("inf")), "idle_s"),
+        (lambda: SessionContexts(max_sessions=0), "max_sessions"),
+    ],
 )
-def test_a_limit_that_cannot_work_is_refused(name: str, value: float) -> None:
-    limits: dict[str, float] = {name: value}
-    with pytest.raises(InvalidArgument, match=name):
-        SessionContexts(**limits)  # type: ignore[arg-type]
+def test_a_limit_that_cannot_work_is_refused(make: Callable[[], object], argument: str) -> None:
+    with pytest.raises(InvalidArgument, match=argument):
+        make()

@@ -34,14 +34,44 @@ def test_a_name_is_one_printable_line_without_margins() -> None:
         assert refused(v.check_name, "project", value).argument == "project"
 
 
-@pytest.mark.parametrize("value", [0, -1, 51, 10**9, pytest.param(HUGE, id="huge"), pytest.param(-HUGE, id="minus huge"), True, 5.0, math.nan, "five", None, [5]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        -1,
+        51,
+        10**9,
+        pytest.param(HUGE, id="huge"),
+        pytest.param(-HUGE, id="minus huge"),
+        True,
+        5.0,
+        math.nan,
+        "five",
+        None,
+        [5],
+    ],
+)
 def test_a_whole_number_is_neither_text_nor_boolean_nor_out_of_range(value: object) -> None:
     error = refused(v.check_integer, "k", value, 1, 50)
     assert error.argument == "k"
     assert len(str(error)) < 200
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf, -math.inf, pytest.param(HUGE, id="huge"), pytest.param(-HUGE, id="minus huge"), True, "0.5", None])
+@pytest.mark.parametrize(
+    "value",
+    [
+        -0.1,
+        1.1,
+        math.nan,
+        math.inf,
+        -math.inf,
+        pytest.param(HUGE, id="huge"),
+        pytest.param(-HUGE, id="minus huge"),
+        True,
+        "0.5",
+        None,
+    ],
+)
 def test_a_fraction_is_finite_and_between_nought_and_one(value: object) -> None:
     error = refused(v.check_fraction, "importance", value)
     assert error.argument == "importance"

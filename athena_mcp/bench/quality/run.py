@@ -108,9 +108,7 @@ async def _subjects(plan: QualityPlan) -> AsyncIterator[_Subjects]:
     settings = plan.settings
     async with AsyncExitStack() as stack:
         if plan.through == "stdio":
-            server = StdioServer(
-                settings.data_dir, plan.folder / "server.log", settings.project, settings.database_url
-            )
+            server = StdioServer(settings.data_dir, plan.folder / "server.log", settings.project, settings.database_url)
             yield _Subjects(StdioSubject(await stack.enter_async_context(connected(server))), None)
             return
         usual = await stack.enter_async_context(open_app(settings))
@@ -219,9 +217,7 @@ class _Recorder:
     def note_reference(self, reference: Reference, query: CaseQuery, found: Sequence[str], took_ms: float) -> None:
         """Score a ranking of a reference."""
         ranking = [{id} for id in found]
-        self._asked[reference.name].append(
-            Asked(query.case, query.category, score(ranking, query.relevant), took_ms)
-        )
+        self._asked[reference.name].append(Asked(query.case, query.category, score(ranking, query.relevant), took_ms))
 
     def rows(self) -> tuple[Row, ...]:
         """All rows that were asked to the end, the references first."""

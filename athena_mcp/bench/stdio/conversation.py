@@ -1,0 +1,149 @@
+"""Calls over stdio to one server with many memories: how long each kind takes, taking turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from athena_mcp.bench.failure import BenchFailed
+from athena_mcp.bench.progress import Progress
+from athena_mcp.bench.stdio.grammar import Grammar
+from athena_mcp.bench.stdio.memory_use import MemoryUse, child_serving, memory_of, with_descendants
+from athena_mcp.bench.timing import Latency, elapsed_ms
+from athena_mcp.db.embedded import server_status
+from athena_mcp.model import Layer
+from athena_mcp.server.stdio_client import StdioServer, connected
+
+WARM_S = 30.0
+K = 10
+FLOOR_SECTION = "recall"
+"""The section of `stats` that is read from the process's own counters: a call that does next to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The figures, all from the same turns on one server. Times of calls are the client's."""
+
+    floor: Latency
+    """A call of `stats` for counters that the server has at hand."""
+    recall: Latency
+    """With default settings, but for the cache, which is off."""
+    recall_depth_1: Latency
+    recall_all_layers: Latency
+    layers_alone: Mapping[Layer, Latency]
+    """The layer's own time, by the server's clock, when it is the only one asked: its bare query."""
+    remember: Latency
+    degraded: int
+    server_memory: MemoryUse
+    postgresql_memory: MemoryUse
+
+    @property
+    def slowest_layer(self) -> tuple[Layer, Latency]:
+        """The layer whose bare query takes longest, by the medians."""
+        return max(self.layers_alone.items(), key=lambda item: item[1].p50_ms or 0.0)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "floor": self.floor.to_dict(),
+            "recall": self.recall.to_dict(),
+            "recall_depth_1": self.recall_depth_1.to_dict(),
+            "recall_all_layers": self.recall_all_layers.to_dict(),
+            "layers_alone": {layer.value: latency.to_dict() for layer, latency in self.layers_alone.items()},
+            "slowest_layer": self.slowest_layer[0].value,
+            "remember": self.remember.to_dict(),
+            "degraded": self.degraded,
+            "server_memory": self.server_memory.to_dict(),
+            "postgresql_memory": self.postgresql_memory.to_dict(),
+        }
+
+
+class _Client:
+    """Calls, timed."""
+
+    def __init__(self, call: Callable[..., Awaitable[dict[str, Any]]]) -> None:
+        self._call = call
+        self.degraded = 0
+
+    async def timed(self, samples: list[float], tool: str, **arguments: Any) -> dict[str, Any]:
+        began = time.perf_counter()
+        answer = await self._call(tool, **arguments)
+        samples.append(elapsed_ms(began))
+        if tool == "recall":
+            self.degraded += bool(answer["degraded"])
+        return answer
+
+    async def wait_for_embedder(self) -> None:
+        try:
+            with anyio.fail_after(WARM_S):
+                while not (await self._call("stats", section="embedder"))["embedder"]["ready"]:
+                    await anyio.sleep(0.05)
+        except TimeoutError as error:
+            raise BenchFailed("The server's embedder did not come up; run `athena-mcp doctor`.") from error
+
+
+async def hold_conversation(
+    server: StdioServer, grammar: Grammar, stored: int, *, questions: int, writes: int, progress: Progress
+) -> Conversation:
+    """Ask `questions`, about memories spread over the `stored` ones, and remember `writes` new ones."""
+    asked = [grammar.memory(number).question for number in spread(stored, questions)]
+    floor: list[float] = []
+    default: list[float] = []
+    depth_1: list[float] = []
+    everywhere: list[float] = []
+    remember: list[float] = []
+    alone: dict[Layer, list[float]] = {layer: [] for layer in Layer}
+    common = {"k": K, "use_cache": False}
+    async with connected(server) as connection:
+        client = _Client(connection.call)
+        await client.wait_for_embedder()
+        for question in asked[:10]:
+            await client.timed([], "recall", query=question, **common)
+        with progress("Asking", len(asked)) as advance:
+            for question in asked:
+                turns: list[tuple[list[float], dict[str, Any]]] = [
+                    (default, {}),
+                    (depth_1, {"cascade_depth": 1}),
+                    (everywhere, {"layers": [layer.value for layer in Layer], "cascade_depth": 1}),
+                ]
+                # The first to ask a question finds the database's cache colder than the others.
+                at = len(floor) % len(turns)
+                for samples, arguments in turns[at:] + turns[:at]:
+                    await client.timed(samples, "recall", query=question, **common, **arguments)
+                await client.timed(floor, "stats", section=FLOOR_SECTION)
+                for layer, samples in alone.items():
+                    answer = await client.timed(
+                        [], "recall", query=question, layers=[layer.value], cascade_depth=1, **common
+                    )
+                    samples.append(answer["layers"][layer.value]["elapsed_ms"])
+                advance(1)
+        with progress("Remembering", writes) as advance:
+            for number in range(stored, stored + writes):
+                await client.timed(remember, "remember", **grammar.memory(number).to_arguments())
+                advance(1)
+        postgres = server_status(server.data_dir).pid
+        if postgres is None:
+            raise BenchFailed("The embedded PostgreSQL cannot be found.")
+        return Conversation(
+            floor=Latency.of(floor),
+            recall=Latency.of(default),
+            recall_depth_1=Latency.of(depth_1),
+            recall_all_layers=Latency.of(everywhere),
+            layers_alone={layer: Latency.of(samples) for layer, samples in alone.items()},
+            remember=Latency.of(remember),
+            degraded=client.degraded,
+            server_memory=memory_of([child_serving(server.data_dir)]),
+            postgresql_memory=memory_of(with_descendants(postgres)),
+        )
+
+
+def spread(stored: int, count: int) -> Sequence[int]:
+    """`count` numbers below `stored`, evenly apart and of all layers."""
+    # A step that shares no factor with the layers' turn, so that it does not always meet the same one.
+    step = max(1, stored // max(1, count))
+    step -= step % 5 == 0 and step > 1
+    return [number * step % stored for number in range(count)]

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from athena_mcp.app import App, open_app
+from athena_mcp.config import Settings
+from athena_mcp.embed.embedder import EmbedderHandle
+from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
+from athena_mcp.errors import InvalidArgument
+from athena_mcp.manager import STATS_SECTIONS, MemoryManager
+
+pytestmark = pytest.mark.anyio
+
+
+def edge(subject: str, relation: str, to: str) -> dict[str, str]:
+    return {"subject": subject, "relation": relation, "object": to}
+
+
+async def test_the_store_is_counted_as_it_is(manager: MemoryManager) -> None:
+    fact = await manager.remember("Port 5432.", layer="semantic")
+    await manager.remember("Port 5433.", layer="semantic", replaces=fact.id)
+    await manager.remember("Do.", layer="prospective")
+    await manager.remember("Done.", layer="prospective", details={"status": "completed"})
+    await manager.remember("A on b.", layer="graph", relations=[edge("A", "runs on", "b")])
+    await manager.remember("A on c.", layer="graph", relations=[edge("A", "runs on", "c")])
+    await manager.remember("A rule.", layer="semantic", project="global")
+    store = (await manager.stats("store"))["store"]
+    assert store["memories"] == 5
+    assert {layer: n for layer, n in store["by_layer"].items() if n} == {"semantic": 2, "prospective": 2, "graph": 1}
+    assert store["by_project"] == {"owner/project": 4, "global": 1}
+    assert (store["superseded"], store["entities"], store["relations"], store["open_tasks"]) == (2, 3, 1, 1)
+    counted = {row.name: row.memories for row in await manager.projects()}
+    assert counted == {"owner/project": 4, "global": 1}
+
+
+async def test_every_operation_is_counted_and_errors_too(manager: MemoryManager) -> None:
+    kept = await manager.remember("Port 5432.", layer="semantic")
+    await manager.remember("Port 5432.", layer="semantic")
+    await manager.remember("Port 5433.", layer="semantic", replaces=kept.id)
+    with pytest.raises(InvalidArgument):
+        await manager.remember("")
+    await manager.recall("port")
+    await manager.recall("qqzzx", project="never/heard-of")
+    with pytest.raises(InvalidArgument):
+        await manager.recall("port", k=0)
+    await manager.forget(kept.id)
+    snapshot = await manager.stats()
+    assert set(STATS_SECTIONS) <= set(snapshot)
+    remember, recall = snapshot["remember"], snapshot["recall"]
+    assert (remember["count"], remember["stored"], remember["errors"]) == (4, 2, 1)
+    assert (recall["count"], recall["errors"]) == (3, 1)
+    assert snapshot["forget"]["count"] == 1
+    for section in STATS_SECTIONS:
+        assert section in await manager.stats(section)
+
+
+async def test_servers_see_what_the_others_published(
+    app: App, manager: MemoryManager, settings: Settings, static_embedder: StaticEmbedder
+) -> None:
+    await manager.remember("Port 5432.", layer="semantic")
+    handle = EmbedderHandle(lambda: static_embedder, name=NAME, dimension=DIMENSION)
+    async with open_app(replace(settings, project="owner/other"), embedder=lambda: handle) as other:
+        watcher = await other.manager()
+        assert (await watcher.stats("servers"))["servers"] == []
+        await manager.publish()
+        (seen,) = (await watcher.stats("servers"))["servers"]
+        assert (seen["server"], seen["alive"], seen["remembered"]) == (app.session_id, True, 1)
+        assert (await manager.stats("servers"))["servers"] == []
+
+
+async def test_counts_are_exact_under_concurrency(manager: MemoryManager) -> None:
+    async with anyio.create_task_group() as tasks:
+        for number in range(20):
+            tasks.start_soon(manager.remember, f"Fact {number}")
+            tasks.start_soon(manager.recall, f"fact {number}")
+    snapshot = await manager.stats()
+    assert snapshot["remember"]["stored"] == 20
+    assert snapshot["recall"]["count"] == 20
+    assert snapshot["store"]["memories"] == 20
+
+
+async def test_a_page_of_the_list_goes_on_where_the_last_one_ended(manager: MemoryManager) -> None:
+    kept = [(await manager.remember(f"Fact {number}", layer="semantic")).id for number in range(7)]
+    event = (await manager.remember("Event", layer="episodic")).id
+    await manager.remember("Not mine", project="global")
+    first = await manager.list_memories(limit=3)
+    assert [memory.id for memory in first] == [event, kept[6], kept[5]]
+    rest = await manager.list_memories(limit=50, before_id=first[-1].id)
+    assert [memory.id for memory in rest] == kept[4::-1]
+    assert [memory.id for memory in await manager.list_memories(layer="episodic")] == [event]
+    assert await manager.list_memories(project="never/heard-of") == []
+    assert [memory.content for memory in await manager.list_memories(project="global")] == ["Not mine"]
