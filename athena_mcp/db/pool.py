@@ -108,23 +108,32 @@ class Database:
     async def session(self) -> AsyncIterator[Session]:
         """Borrow a connection. Cancelling the borrower cancels the statement that runs on it."""
         pool, connection = await self._borrow()
-        session = Session(connection)
         try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(session.watch)
-                try:
-                    yield session
-                finally:
-                    group.cancel_scope.cancel()
-        except BaseExceptionGroup as error:
-            only = _only(error)
-            raise only from only.__cause__
+            async with _watched(connection) as session:
+                yield session
         finally:
             connection.athena_used_at = time.monotonic()  # type: ignore[attr-defined]  # read by _check
             if connection.closed and pool is self._pool:
                 self._lost = True
             with anyio.CancelScope(shield=True):
                 await pool.putconn(connection)
+
+    @asynccontextmanager
+    async def own_session(self) -> AsyncIterator[Session]:
+        """A connection beside the pool, closed at the end and with it the locks and settings of its session.
+
+        For what takes minutes, or takes turns with other processes.
+        """
+        connection = await self.connect()
+        try:
+            await _configure(connection)
+            async with _watched(connection) as session:
+                yield session
+        except psycopg.Error as error:
+            raise translate(error) from error
+        finally:
+            with anyio.CancelScope(shield=True):
+                await connection.close()
 
     async def _borrow(self) -> tuple[_Pool, psycopg.AsyncConnection[Any]]:
         """A connection, and the pool that it goes back to."""
@@ -196,6 +205,11 @@ SESSION_SETTINGS = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # Set before pgvector's library is loaded, which takes them over then. A scan of the index goes on until enough rows
+    # have passed the filters, nearest first, and gives up after so many.
+    "hnsw.iterative_scan": "strict_order",
+    "hnsw.ef_search": "100",
+    "hnsw.max_scan_tuples": "20000",
 }
 
 
@@ -205,6 +219,22 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
         (list(SESSION_SETTINGS), list(SESSION_SETTINGS.values())),
     )
     await register_vector_async(connection)
+
+
+@asynccontextmanager
+async def _watched(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[Session]:
+    """A session whose running statement is cancelled with its user."""
+    session = Session(connection)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(session.watch)
+            try:
+                yield session
+            finally:
+                group.cancel_scope.cancel()
+    except BaseExceptionGroup as error:
+        only = _only(error)
+        raise only from only.__cause__
 
 
 def unreachable(error: psycopg.Error) -> str:

@@ -117,7 +117,7 @@ def _reason(row: _Row, situation: Situation) -> str | None:
 
 
 def says(words: str, phrase: str) -> bool:
-    """Whether a text has a phrase, or its plural, as whole words where words are parted by spaces; case does not count."""
+    """Whether a text has a phrase, or its plural, as whole words where spaces part words; case does not count."""
     wanted = phrase.lower()
     before = rf"(?<!{_SPACED})" if re.match(_SPACED, wanted) else ""
     after = rf"s?(?!{_SPACED})" if re.search(rf"{_SPACED}\Z", wanted) else ""

@@ -140,7 +140,7 @@ def keep(rows: Sequence[Kept[GraphDetails]]) -> list[Step]:
 async def relate(
     session: Session, project_id: int, memory_id: int, relations: Sequence[Relation], *, ends: bool = True
 ) -> Related:
-    """Store the edges a memory states, and end the single-valued ones that they replace, unless it is history itself."""
+    """Store the edges a memory states, and end the single-valued ones that they replace unless it is history."""
     names = {name_key(name): name for edge in relations for name in (edge.subject, edge.object)}
     keys = sorted(names)
     await session.execute(_ENTITIES, {"project": project_id, "names": [names[key] for key in keys], "keys": keys})

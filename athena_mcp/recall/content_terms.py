@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _FUNCTION_WORDS = """
     a about after again all also am an and any are aren't as at be because been before being between both but by can
@@ -34,8 +34,7 @@ _VOWEL = re.compile(r"[aeiouy]")
 _MAX_TERM_CHARS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class ContentTerm:
+class ContentTerm(NamedTuple):
     """A term, as the text has it, and where that begins."""
 
     term: str
@@ -48,10 +47,16 @@ def content_terms(text: str) -> list[ContentTerm]:
     text = text.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     found: list[ContentTerm] = []
     for match in _COMPOUND.finditer(text):
-        if _UNSPACED.search(match[0]):
-            found += _pairs(match[0], match.start())
+        word = match[0]
+        # Most words are plain ones, for which nothing below is needed.
+        if word.isascii() and word.isalpha() and (word[1:].islower() or word.isupper()):
+            if _tells(word):
+                found.append(ContentTerm(stem(word.lower()), word, match.start()))
             continue
-        word = match[0].removesuffix("'s")
+        if _UNSPACED.search(word):
+            found += _pairs(word, match.start())
+            continue
+        word = word.removesuffix("'s")
         parts = [
             ContentTerm(stem(piece.lower()), piece, match.start() + part.start())
             for part in _PART.finditer(word)
@@ -80,9 +85,9 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith("e") else word
 
 
-def weigh(texts: Sequence[str]) -> list[Mapping[str, float]]:
+def weigh(texts: Sequence[Sequence[ContentTerm]]) -> list[Mapping[str, float]]:
     """The terms of each text with their weights: rare among these texts weighs more, said often a little more."""
-    counts = [Counter(found.term for found in content_terms(text)) for text in texts]
+    counts = [Counter(found.term for found in text) for text in texts]
     spread = Counter(term for count in counts for term in count)
     return [
         {term: (1 + math.log(times)) * math.log(1 + len(texts) / spread[term]) for term, times in count.items()}
@@ -90,14 +95,16 @@ def weigh(texts: Sequence[str]) -> list[Mapping[str, float]]:
     ]
 
 
-def cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    """How alike two weighted sets of terms are, 0 to 1; nothing is like an empty one."""
+def to_unit(terms: Mapping[str, float]) -> Mapping[str, float]:
+    """The terms with their weights scaled to a vector of length 1, to be compared by `alike`; an empty one stays so."""
+    length = math.sqrt(sum(weight * weight for weight in terms.values()))
+    return {term: weight / length for term, weight in terms.items()} if length > 0 else {}
+
+
+def alike(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """The cosine of two sets of terms made by `to_unit`; 0 for an empty one."""
     few, many = (one, other) if len(one) <= len(other) else (other, one)
-    shared = sum(weight * many[term] for term, weight in few.items() if term in many)
-    if shared <= 0:
-        return 0.0
-    norms = math.sqrt(sum(w * w for w in one.values())) * math.sqrt(sum(w * w for w in other.values()))
-    return min(1.0, shared / norms)
+    return sum(weight * many[term] for term, weight in few.items() if term in many)
 
 
 def _tells(word: str) -> bool:

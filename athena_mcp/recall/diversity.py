@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from athena_mcp.recall.content_terms import cosine
+from athena_mcp.recall.content_terms import alike, to_unit
 
 SETBACK = 0.15
 """What an exact copy of something already placed loses, in shares of the best score."""
@@ -34,22 +34,23 @@ def diversify(
     relevance = _relevance(scores, behind)
     waiting = _respecting(range(len(scores)), behind)
     kept = set(_respecting(range(min(k // 2, len(scores))), behind)[:k])
-    alike = [0.0] * len(scores)
+    units = [to_unit(row) for row in terms]
+    copied = [0.0] * len(scores)
     order: list[int] = []
     while waiting:
         ready = [place for place in waiting if behind.get(place) not in waiting]
         if not order:
             ready = ready[:1]
-        elif len(kept) and len(order) + len(kept) >= k:
+        elif kept and len(order) + len(kept) >= k:
             # The rest of the list is spoken for; whatever must come before these is among them.
             ready = [place for place in ready if place in kept]
-        chosen = max(ready, key=lambda place: relevance[place] - SETBACK * alike[place])
+        chosen = max(ready, key=lambda place: relevance[place] - SETBACK * copied[place])
         order.append(chosen)
         waiting.remove(chosen)
         kept.discard(chosen)
         for place in waiting:
-            over = (cosine(terms[chosen], terms[place]) - ALIKE) / (1 - ALIKE)
-            alike[place] = max(alike[place], over)
+            over = (alike(units[chosen], units[place]) - ALIKE) / (1 - ALIKE)
+            copied[place] = max(copied[place], over)
     return order
 
 

@@ -25,7 +25,7 @@ DUE_CHARS = 6_000
 LEAST_CHARS = 300
 """No memory is cut below this."""
 DETAIL_SHARE = 3
-"""What hangs on the memories (session, tags, details, relations) together gets this part of the text's budget on top."""
+"""What hangs on the memories (session, tags, details, relations) gets this part of the text's budget on top."""
 DETAIL_CUTS = ((12, 160), (6, 80), (3, 60), (1, 40))
 """Entries of a list and characters of an entry that are shown of one memory; the first that fits its share."""
 

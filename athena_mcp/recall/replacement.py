@@ -44,7 +44,7 @@ class _Fact:
     memory: Memory
     statements: tuple[Statement, ...]
     bare: tuple[Statement, ...]
-    """The same without the reasons they give."""
+    """Those that give a reason, without it."""
 
 
 def find_replacements(memories: Sequence[Memory]) -> tuple[Replacement, ...]:
@@ -77,7 +77,7 @@ def _reason(older: Memory, newer: Memory, facts: dict[int, _Fact]) -> Reason | N
 def _read(memory: Memory) -> _Fact:
     told = sentences(memory.content[:MAX_NEWER_CHARS])[:MAX_SENTENCES]
     statements = tuple(read_statement(sentence) for sentence in told)
-    bare = tuple(read_statement(without_reason(sentence)) for sentence in told)
+    bare = tuple(read_statement(short) for sentence in told if (short := without_reason(sentence)) != sentence)
     return _Fact(memory, statements, bare)
 
 

@@ -82,7 +82,7 @@ def read_statement(sentence: str) -> Statement:
 
 def without_reason(sentence: str) -> str:
     """The sentence without what it gives as its reason."""
-    return _REASON.sub("", sentence)
+    return _REASON.sub("", sentence, 1)
 
 
 def differs_in_value(older: Statement, newer: Statement, *, told_apart: bool) -> bool:
@@ -91,7 +91,7 @@ def differs_in_value(older: Statement, newer: Statement, *, told_apart: bool) ->
     `told_apart` is whether they were told at different times; what may have several values at once (a gateway's
     ports) counts as changed only then, or when the newer sentence says that it changed.
     """
-    if not (older.definite and newer.definite):
+    if not (older.definite and newer.definite and older.words[:1] == newer.words[:1]):
         return False
     split = _split(older.words, newer.words)
     before, was, now = split.before, split.was, split.now

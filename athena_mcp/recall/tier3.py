@@ -73,7 +73,7 @@ def synthesise(sources: Sequence[Source], *, query: str, k: int, budget_chars: i
     replacements = find_replacements([source.memory for source in sources])
     place_of = {source.memory.id: place for place, source in enumerate(sources)}
     behind = {place_of[found.older.id]: place_of[found.newer.id] for found in replacements}
-    texts = [source.memory.content[:COMPARED_CHARS] for source in sources]
+    texts = [content_terms(source.memory.content[:COMPARED_CHARS]) for source in sources]
     given = [source.terms for source in sources if source.terms]
     terms = given if len(given) == len(sources) else weigh(texts)
     order = diversify([source.score for source in sources], terms, k=k, behind=behind)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from athena_mcp.recall.content_terms import ContentTerm, content_terms, cosine
+from athena_mcp.recall.content_terms import ContentTerm, alike, to_unit
 
 LABEL_TERMS = 3
 CLOSE = 0.5
@@ -24,18 +24,20 @@ class Group:
     members: tuple[int, ...]
 
 
-def group(texts: Sequence[str], terms: Sequence[Mapping[str, float]]) -> tuple[Group, ...]:
+def group(texts: Sequence[Sequence[ContentTerm]], terms: Sequence[Mapping[str, float]]) -> tuple[Group, ...]:
     """Groups in the order of their first members; each place of the list is in exactly one.
 
-    `terms` are the weighted terms of each text, plain or stemmed. A label has words of the texts only.
+    `terms` are the weighted terms of each text, plain or stemmed, by whatever stemmer. A label has words of the texts
+    only.
     """
     telling = _telling(terms)
-    told = [{term: weight for term, weight in row.items() if term in telling} for row in terms]
+    told = [to_unit({term: weight for term, weight in row.items() if term in telling}) for row in terms]
     groups: list[list[int]] = []
     for place, row in enumerate(told):
-        near = max(groups, key=lambda members: _nearness(row, members, told), default=[])
-        if near and _nearness(row, near, told) > 0:
-            near.append(place)
+        nearness = [_nearness(row, members, told) for members in groups]
+        nearest = max(nearness, default=0.0)
+        if nearest > 0:
+            groups[nearness.index(nearest)].append(place)
         else:
             groups.append([place])
     return tuple(Group(_label(members, texts, terms, told), tuple(members)) for members in groups)
@@ -50,14 +52,14 @@ def _telling(terms: Sequence[Mapping[str, float]]) -> frozenset[str]:
 
 def _nearness(row: Mapping[str, float], members: Sequence[int], told: Sequence[Mapping[str, float]]) -> float:
     """How near a memory is to a group on average; 0 when it does not belong there."""
-    near = sum(cosine(row, told[member]) for member in members) / len(members)
+    near = sum(alike(row, told[member]) for member in members) / len(members)
     shared = sum(1 for term in row if any(term in told[member] for member in members))
     return near if near >= CLOSE or (near >= RELATED and shared >= RELATED_TERMS) else 0.0
 
 
 def _label(
     members: Sequence[int],
-    texts: Sequence[str],
+    texts: Sequence[Sequence[ContentTerm]],
     terms: Sequence[Mapping[str, float]],
     told: Sequence[Mapping[str, float]],
 ) -> str:
@@ -69,10 +71,10 @@ def _label(
     best = sorted(
         (term for term in count if count[term] >= least), key=lambda term: (-count[term], -weight[term], term)
     )
-    found = [term for member in members for term in content_terms(texts[member])]
+    written = [found for member in members for found in texts[member] if not found.surface.isdigit()]
     words: list[str] = []
     for term in best:
-        word = next((each.surface for each in found if _is_form(each, term)), None)
+        word = next((each.surface for each in written if _is_form(each, term)), None)
         if word and not any(_overlap(word, other) for other in words):
             words.append(word)
         if len(words) == LABEL_TERMS:

@@ -9,7 +9,7 @@ import anyio
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Step
 from athena_mcp.embed.embedder import WARMING, Embedder, EmbedderHandle
-from athena_mcp.errors import AthenaError, EmbedderMismatch
+from athena_mcp.errors import AthenaError
 from athena_mcp.model import Layer
 from athena_mcp.search.vectors import (
     NewVector,
@@ -113,7 +113,7 @@ class VectorArm:
 
         Raises EmbedderUnavailable, or the database's errors.
         """
-        if self.embedder is None and self._handle.may_come:
+        if self.embedder is None and self._handle.may_come and not self._outdated:
             await self.warm()
         await self.backfill(database)
 

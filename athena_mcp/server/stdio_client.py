@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import anyio
 from mcp import Client, MCPError, StdioServerParameters
 from mcp.client.stdio import get_default_environment, stdio_client
 from mcp.types import TextContent
@@ -21,6 +22,7 @@ from athena_mcp.errors import AthenaError
 
 _CALL_TIMEOUT_S = 45.0
 """The first call waits for a database that is being made: more than the server itself would wait."""
+_EMBEDDER_WAIT_S = 30.0
 _LOG_TAIL_CHARS = 600
 
 
@@ -71,6 +73,16 @@ class StdioClient:
             said = " ".join(part.text for part in result.content if isinstance(part, TextContent))
             raise ServerFailed(f"The server refused {tool}: {said}")
         return result.structured_content
+
+    async def wait_for_embedder(self) -> None:
+        """Until the server's embedder is up. Raises ServerFailed when that takes too long."""
+        try:
+            with anyio.fail_after(_EMBEDDER_WAIT_S):
+                # Asked again and again, since the event happens in another process.
+                while not (await self.call("stats", section="embedder"))["embedder"]["ready"]:  # noqa: ASYNC110
+                    await anyio.sleep(0.05)
+        except TimeoutError as error:
+            raise ServerFailed("The server's embedder did not come up; run `athena-mcp doctor`.") from error
 
 
 @asynccontextmanager

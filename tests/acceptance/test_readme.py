@@ -3,7 +3,7 @@
 `sh` blocks run in a repository of a new user and must do well. A `text` block right after one shows what it prints:
 each of its lines must be in the output, whatever the numbers in it; `…` stands for anything. `python` blocks run.
 A `json` block is a host's configuration, which is launched, or a tool call, which is made, or the answer to the call
-before it, which must have the same fields and, but for times and sessions, the same values.
+before it, which must have the same fields and, but for times, sessions and confidences, the same values.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SET_UP_LINES = (
     "python3 -m venv .venv && .venv/bin/pip install -e . && .venv/bin/athena-mcp demo\n",
     "python3 -m venv .venv && .venv/bin/pip install -e '.[test]' && .venv/bin/pytest\n",
 )
-VOLATILE = frozenset({"created_at", "session_id", "elapsed_ms"})
+VOLATILE = frozenset({"created_at", "session_id", "elapsed_ms", "confidence"})
 WARM_S = 30.0
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]

@@ -7,7 +7,8 @@ from tests.db.stores import ask
 _LIVE = """
 WITH documents AS (
     SELECT m.project_id, m.id, m.layer, m.content, m.also,
-        least((SELECT coalesce(sum(t.tf), 1) FROM athena.terms_of(athena.search_config(), m.content) t), 32767) AS length
+        least((SELECT coalesce(sum(t.tf), 1) FROM athena.terms_of(athena.search_config(), m.content) t), 32767)
+            AS length
     FROM athena.memories m WHERE m.superseded_at IS NULL
 ), found AS (
     SELECT d.project_id, t.term, d.id, t.tf, d.length, d.layer
@@ -25,8 +26,8 @@ _TOTALS = """
 SELECT project_id, layer::text, count(*)::integer, sum(length)::integer FROM documents GROUP BY 1, 2 ORDER BY 1, 2
 """
 _STORED_TOTALS = """
-SELECT project_id, layer::text, memories::integer, terms::integer FROM athena.layer_totals WHERE memories > 0 OR terms > 0
-ORDER BY 1, 2
+SELECT project_id, layer::text, memories::integer, terms::integer FROM athena.layer_totals
+WHERE memories > 0 OR terms > 0 ORDER BY 1, 2
 """
 _MUST_BE_EMPTY = {
     "a posting without its term": """
@@ -34,8 +35,8 @@ _MUST_BE_EMPTY = {
             SELECT 1 FROM athena.terms t WHERE t.project_id = p.project_id AND t.id = p.term_id)""",
     "a vector of a memory that is not live": """
         SELECT * FROM athena.vectors v WHERE NOT EXISTS (
-            SELECT 1 FROM athena.memories m
-            WHERE m.project_id = v.project_id AND m.id = v.memory_id AND m.layer = v.layer AND m.superseded_at IS NULL)""",
+            SELECT 1 FROM athena.memories m WHERE m.project_id = v.project_id AND m.id = v.memory_id
+                AND m.layer = v.layer AND m.superseded_at IS NULL)""",
     "an entity that no relation names": """
         SELECT * FROM athena.entities e WHERE NOT EXISTS (
             SELECT 1 FROM athena.relations r

@@ -250,5 +250,5 @@ async def test_an_error_points_to_the_nearest_thing_that_is_right(shared: Memory
         ({"details": {"steps": ["a"]}, "layer": "semantic"}, "layer='procedural'"),
     ):
         with pytest.raises(InvalidArgument) as raised:
-            await shared.remember(FINE, **given)  # type: ignore[arg-type]  # arguments of any kind
+            await shared.remember(FINE, **given)
         assert hint in str(raised.value)

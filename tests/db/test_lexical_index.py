@@ -11,16 +11,17 @@ from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
 from athena_mcp.model import Layer
 from athena_mcp.remember.load import MemoryRecord
-from athena_mcp.search.lexical import B, K1
+from athena_mcp.search.lexical import K1, B
 from tests.db.invariants import check_store
 from tests.db.stores import ask
 
 pytestmark = pytest.mark.anyio
 
-WORDS = (
-    "the a of cache queue database staging port timeout AuthService getUserById snake_case HTTP_502 src/app/main.py "
-    "v1.2.3 Größe 数据库 连接池 データ 서버 Ошибка deploys deploying deployed 🦉 -- 5433 user's don't"
-).split()
+WORDS = [
+    "the", "a", "of", "cache", "queue", "database", "staging", "port", "timeout", "AuthService", "getUserById",
+    "snake_case", "HTTP_502", "src/app/main.py", "v1.2.3", "Größe", "数据库", "连接池", "データ", "서버", "Ошибка",
+    "deploys", "deploying", "deployed", "🦉", "--", "5433", "user's", "don't",
+]  # fmt: skip
 PROJECTS = ("team/one", "team/two", "global")
 
 

@@ -233,12 +233,14 @@ async def test_replacing_reaches_global_memories_but_no_other_project(shared: Me
     receipt = await shared.remember("New rule.", layer="semantic", replaces=everywhere.id, project=project)
     assert receipt.supersedes == (everywhere.id,)
     mine = await shared.remember("Mine.", layer="semantic", project=project)
-    for argument in ("replaces", "about"):
+    points_to_it: tuple[dict[str, Any], ...] = ({"replaces": mine.id}, {"about": mine.id})
+    for link in points_to_it:
+        (argument,) = link
         with pytest.raises(InvalidArgument, match="recall it first") as raised:
-            await shared.remember("Theirs.", project=f"{project}/other", **{argument: mine.id})
+            await shared.remember("Theirs.", project=f"{project}/other", **link)
         assert raised.value.argument == argument
         with pytest.raises(InvalidArgument) as raised:
-            await shared.remember("Theirs.", project="global", **{argument: mine.id})
+            await shared.remember("Theirs.", project="global", **link)
         assert raised.value.argument == argument
     assert (await shared.get(mine.id, project=project)).superseded_at is None
 
@@ -434,9 +436,11 @@ async def test_no_secret_reaches_any_table(manager: MemoryManager, database_url:
     again = await manager.remember("A run.", layer="episodic", details={"files": [f"dump-{github}.txt"]})
     assert again.status == "duplicate"
     assert again.redactions
-    for argument in ("key", "session_id", "project"):
+    names: tuple[dict[str, Any], ...] = ({"key": github}, {"session_id": github}, {"project": github})
+    for name_given in names:
+        (argument,) = name_given
         with pytest.raises(InvalidArgument) as raised:
-            await manager.remember("Named.", **{argument: github})
+            await manager.remember("Named.", **name_given)
         assert raised.value.argument == argument
         assert github not in str(raised.value)
     assert github not in whole_text(database_url)
@@ -446,15 +450,16 @@ async def test_a_marker_longer_than_its_secret_breaks_no_limit(manager: MemoryMa
     before = row_counts(database_url)
     secret = "password=hunter2x"
     filler = "x" * (200 - len(secret) - 1)
-    for arguments, argument in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"content": "x" * (16_384 - len(secret) - 1) + " " + secret}, "content"),
         ({"content": "c", "tags": ["x" * (64 - len(secret) - 1) + " " + secret]}, "tags"),
         ({"content": "c", "relations": [edge(f"{filler} {secret}", "is", "b")]}, "relations"),
         ({"content": "c", "relations": [edge("a", "is", f"{filler} {secret}")]}, "relations"),
         ({"content": "c", "details": {"source": "x" * 1_980 + " " + secret}}, "details.source"),
-    ):
+    )
+    for arguments, argument in cases:
         try:
-            await manager.remember(layer="semantic", **arguments)  # type: ignore[arg-type]  # arguments of any kind
+            await manager.remember(layer="semantic", **arguments)
         except InvalidArgument as error:
             assert error.argument.startswith(argument)  # noqa: PT017  # either is fine, an accident is not
             assert row_counts(database_url)["memories"] == before["memories"]
@@ -482,7 +487,7 @@ async def test_a_store_without_an_embedder_catches_up_when_there_is_one(
     async with open_app(settings, embedder=lambda: warm) as app:
         manager = await app.manager()
         with anyio.fail_after(20):
-            while ask(database_url, "SELECT count(*) FROM athena.vectors") != [(2,)]:
+            while ask(database_url, "SELECT count(*) FROM athena.vectors") != [(2,)]:  # noqa: ASYNC110  # seen from outside
                 await anyio.sleep(0.01)
         assert (await manager.remember("The staging database listens on port 5433.")).vector
         text = "Release.\ndrain the connection pool"

@@ -117,7 +117,7 @@ async def test_a_cancelled_transaction_is_rolled_back(database: Database, databa
 
 async def test_an_error_in_the_body_rolls_back_and_is_raised_as_it_is(database: Database, database_url: str) -> None:
     cause = ValueError("why")
-    with pytest.raises(InvalidArgument, match="wrong") as raised:
+    with pytest.raises(InvalidArgument, match="wrong") as raised:  # noqa: PT012  # leaving the blocks is the test
         async with database.session() as session, session.transaction():
             await session.execute("INSERT INTO athena.projects (name) VALUES ('never')")
             raise InvalidArgument("content", "wrong") from cause
@@ -142,7 +142,7 @@ async def test_a_failed_statement_rolls_its_transaction_back_and_spares_the_sess
 
 async def test_the_deadline_holds_after_a_transaction_that_was_rolled_back(database: Database) -> None:
     async with database.session() as session:
-        with anyio.move_on_after(1000), pytest.raises(InvalidArgument):
+        with anyio.move_on_after(1000), pytest.raises(InvalidArgument):  # noqa: PT012  # leaving the block rolls back
             async with session.transaction():
                 await session.execute("SELECT 1")
                 raise InvalidArgument("content", "wrong")
@@ -173,7 +173,7 @@ async def test_an_error_shows_neither_statement_nor_values(
 ) -> None:
     async with database.session() as session:
         with pytest.raises(AthenaError) as raised:
-            await session.fetch(statement, values)  # type: ignore[arg-type]  # statements of a test's own
+            await session.fetch(statement, values)
         assert await pid_of(session)
     shown = f"{raised.value} {raised.value!r}"
     assert SECRET not in shown
@@ -217,7 +217,7 @@ async def test_cancelling_a_caller_whose_connection_is_gone_raises_nothing_forei
             try:
                 async with database.session() as session:
                     await session.fetch("SELECT pg_sleep(30)")
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001  # whatever comes out is what is looked at
                 failed.append(error)
 
     with anyio.fail_after(20):

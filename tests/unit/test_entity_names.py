@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  (characters that look like others are what is tested)
 from __future__ import annotations
 
 import pytest
@@ -11,7 +12,7 @@ from athena_mcp.layers.single_valued import is_single_valued
 @pytest.mark.parametrize(
     ("spellings", "key"),
     [
-        (("AuthService", "auth-service", "auth_service", "the auth service", "The Auth Service", "auth.service"), "auth service"),
+        (("AuthService", "auth-service", "auth_service", "the auth service", "The Auth Service"), "auth service"),
         (("HTTPServer", "http server", "HttpServer", "HTTP-Server"), "http server"),
         (("src/app/main.py", "src app main py"), "src app main py"),
         (("PostgreSQL", "Postgre SQL"), "postgre sql"),

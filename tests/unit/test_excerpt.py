@@ -73,7 +73,7 @@ def answer_size(hits: tuple[Hit, ...], due: tuple[Hit, ...] = ()) -> int:
     outcome = LayerOutcome("error", 0, 10_000.0, "The database refused a statement (42P01).")
     answer = RecallResult(
         memories=hits,
-        due=tuple(DueTask(replace(row.memory, content=row.text or row.memory.content), "phrase: " + "x" * 120) for row in due),
+        due=tuple(DueTask(row.memory, "phrase: " + "x" * 120, row.text) for row in due),
         layers=dict.fromkeys(Layer, outcome), project="x" * 200, scope_with=("global",), cascade_depth=1,
         elapsed_ms=10_000.0, confidence=0.123, degraded=tuple(f"{layer}: {outcome.reason}" for layer in Layer),
     ).to_dict()  # fmt: skip

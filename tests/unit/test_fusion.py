@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,7 +78,7 @@ def test_an_opposite_vector_costs_nothing() -> None:
 def test_every_memory_comes_once_in_falling_order(rows: list[Candidate]) -> None:
     ranked = fuse(rows)
     assert sorted(hit.candidate.id for hit in ranked) == sorted({one.id for one in rows})
-    assert all(one.score >= next_one.score for one, next_one in zip(ranked, ranked[1:], strict=False))
+    assert all(one.score >= next_one.score for one, next_one in pairwise(ranked))
 
 
 @given(candidates, st.randoms())

@@ -62,8 +62,9 @@ class Devlog:
     def sentence(self) -> str:
         """The numbers for people."""
         rules = ", ".join(f"{count:,} {rule}" for rule, count in self.matched.items())
+        matched = sum(self.matched.values())
         return (
-            f"{self.changelog}: {self.entries:,} entries, {sum(self.matched.values()):,} matched to a commit ({rules}), "
+            f"{self.changelog}: {self.entries:,} entries, {matched:,} matched to a commit ({rules}), "
             f"{self.unmatched:,} not, {self.too_short:,} too short to ask with, {self.repeated:,} repeated."
         )
 

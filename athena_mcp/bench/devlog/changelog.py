@@ -123,12 +123,16 @@ _STRIPPED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 )
 
 
+_EDGES = " \t,;:.-\u2013\u2014()[]|"
+"""What a question does not begin or end with; among it the two longer dashes."""
+
+
 def question_of(text: str) -> str:
     """An entry's text without markup, request numbers, names of people and links."""
     for pattern, by in _STRIPPED:
         text = pattern.sub(by, text)
     text = re.sub(r"\s+([,.;:)])", r"\1", " ".join(text.split()))
-    return text.strip(" \t,;:.-–—()[]|")
+    return text.strip(_EDGES)
 
 
 def is_question(text: str) -> bool:

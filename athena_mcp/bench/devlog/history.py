@@ -23,7 +23,7 @@ class ChangelogRepository(GitRepository):
 
     def tracked(self) -> list[str]:
         """The files of the commit that is checked out, as paths from the root."""
-        return [path for path in self._ask("ls-tree", "-r", "-z", "--name-only", "--full-tree", "HEAD").split("\0")]
+        return self._ask("ls-tree", "-r", "-z", "--name-only", "--full-tree", "HEAD").split("\0")
 
     def read(self, path: str) -> str:
         """A tracked file as text."""

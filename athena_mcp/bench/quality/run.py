@@ -70,14 +70,12 @@ async def measure_quality(
     if len(references) < len(REFERENCES):
         remarks.append("No embedder on this platform: the references go by words only.")
     recorder = _Recorder(plan.variants, references)
-    loaded: list[LoadedCase] = []
     async with _subjects(plan) as subjects:
         if not subjects.wordless and any(not variant.vectors for variant in plan.variants):
             left_out = [variant.name for variant in plan.variants if not variant.vectors]
             remarks.append(f"Not over stdio: {', '.join(left_out)}.")
             recorder.drop(left_out)
-        for case in plan.cases_to_run():
-            loaded.append(await _run_case(case, plan, subjects, recorder, embedder, progress))
+        loaded = [await _run_case(case, plan, subjects, recorder, embedder, progress) for case in plan.cases_to_run()]
     remarks += recorder.remarks
     rows = recorder.rows()
     if not rows:
@@ -178,7 +176,8 @@ class _Recorder:
         self.references = tuple(references)
         self.remarks: list[str] = []
         self._variants = list(variants)
-        self._asked: dict[str, list[Asked]] = {row.name: [] for row in (*references, *variants)}
+        names = [row.name for row in references] + [row.name for row in variants]
+        self._asked: dict[str, list[Asked]] = {name: [] for name in names}
         self._degraded: Counter[str] = Counter()
 
     def drop(self, names: Sequence[str]) -> None:

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import anyio
 
-from athena_mcp.bench.failure import BenchFailed
 from athena_mcp.bench.progress import Advance
 from athena_mcp.bench.quality.case import CaseMemory
 from athena_mcp.manager import MemoryManager
@@ -20,7 +19,6 @@ BATCH = 200
 """Memories in one load."""
 IN_FLIGHT = 8
 """How many are remembered at once over stdio."""
-EMBEDDER_WAIT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class StdioSubject:
                 layer_of[receipt["id"]] = receipt["layer"]
                 advance(1)
 
-        await self._wait_for_embedder()
+        await self._client.wait_for_embedder()
         async with anyio.create_task_group() as tasks:
             for _ in range(IN_FLIGHT):
                 tasks.start_soon(work)
@@ -140,15 +138,6 @@ class StdioSubject:
         """Forget all that was stored in a project."""
         for id in self._stored.pop(project, ()):
             await self._client.call("forget", id=id, project=project)
-
-    async def _wait_for_embedder(self) -> None:
-        """Until the server's embedder is up: what it would miss of a fast start says nothing about quality."""
-        try:
-            with anyio.fail_after(EMBEDDER_WAIT_S):
-                while not (await self._client.call("stats", section="embedder"))["embedder"]["ready"]:
-                    await anyio.sleep(0.05)
-        except TimeoutError as error:
-            raise BenchFailed("The server's embedder did not come up; run `athena-mcp doctor`.") from error
 
 
 def _record(row: CaseMemory, project: str, number: int) -> MemoryRecord:

@@ -12,11 +12,19 @@ if TYPE_CHECKING:
 
 
 class _NoEmbedder:
-    name = "none"
-    dimension = 0
+    @property
+    def name(self) -> str:
+        return "none"
+
+    @property
+    def dimension(self) -> int:
+        return 0
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         return []
+
+    async def close(self) -> None:
+        return None
 
 
 def wordless_handle() -> EmbedderHandle:

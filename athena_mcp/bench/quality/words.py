@@ -13,110 +13,19 @@ Stem = Callable[[str], str]
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a name in camel case is joined: getUserById, HTTPServer."""
 _WORD = re.compile(r"[^\W_]+")
-_LEFT_OVER = frozenset(["s", "t", "d", "m", "ll", "re", "ve"])
-"""What splitting at an apostrophe leaves of it's, don't, I'd, I'm, we'll, you're, I've."""
-FUNCTION_WORDS = _LEFT_OVER | frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "i",
-        "me",
-        "my",
-        "mine",
-        "you",
-        "your",
-        "yours",
-        "he",
-        "him",
-        "his",
-        "she",
-        "her",
-        "hers",
-        "it",
-        "its",
-        "we",
-        "us",
-        "our",
-        "ours",
-        "they",
-        "them",
-        "their",
-        "theirs",
-        "who",
-        "whom",
-        "whose",
-        "what",
-        "which",
-        "when",
-        "where",
-        "why",
-        "how",
-        "am",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "being",
-        "do",
-        "does",
-        "did",
-        "doing",
-        "have",
-        "has",
-        "had",
-        "having",
-        "will",
-        "would",
-        "shall",
-        "should",
-        "can",
-        "could",
-        "may",
-        "might",
-        "must",
-        "and",
-        "or",
-        "but",
-        "nor",
-        "not",
-        "no",
-        "so",
-        "if",
-        "then",
-        "than",
-        "too",
-        "very",
-        "just",
-        "about",
-        "at",
-        "by",
-        "for",
-        "from",
-        "in",
-        "into",
-        "of",
-        "off",
-        "on",
-        "out",
-        "over",
-        "to",
-        "under",
-        "up",
-        "down",
-        "with",
-        "as",
-        "again",
-        "here",
-        "there",
-    ]
-)
+_FUNCTION_WORDS = """
+    a an the this that these those
+    i me my mine you your yours he him his she her hers it its we us our ours they them their theirs
+    who whom whose what which when where why how
+    am is are was were be been being do does did doing have has had having
+    will would shall should can could may might must
+    and or but nor not no so if then than too very just
+    about at by for from in into of off on out over to under up down with as again
+    here there
+    s t d m ll re ve
+"""
+# The last line is what splitting at an apostrophe leaves of it's, don't, I'd, I'm, we'll, you're and I've.
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 
 
 def split_words(text: str) -> list[str]:

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import anyio
-
 from athena_mcp.bench.failure import BenchFailed
 from athena_mcp.bench.progress import Progress
 from athena_mcp.bench.stdio.grammar import Grammar
@@ -18,7 +16,6 @@ from athena_mcp.db.embedded import server_status
 from athena_mcp.model import Layer
 from athena_mcp.server.stdio_client import StdioServer, connected
 
-WARM_S = 30.0
 K = 10
 FLOOR_SECTION = "recall"
 """The section of `stats` that is read from the process's own counters: a call that does next to nothing."""
@@ -77,14 +74,6 @@ class _Client:
             self.degraded += bool(answer["degraded"])
         return answer
 
-    async def wait_for_embedder(self) -> None:
-        try:
-            with anyio.fail_after(WARM_S):
-                while not (await self._call("stats", section="embedder"))["embedder"]["ready"]:
-                    await anyio.sleep(0.05)
-        except TimeoutError as error:
-            raise BenchFailed("The server's embedder did not come up; run `athena-mcp doctor`.") from error
-
 
 async def hold_conversation(
     server: StdioServer, grammar: Grammar, stored: int, *, questions: int, writes: int, progress: Progress
@@ -100,7 +89,7 @@ async def hold_conversation(
     common = {"k": K, "use_cache": False}
     async with connected(server) as connection:
         client = _Client(connection.call)
-        await client.wait_for_embedder()
+        await connection.wait_for_embedder()
         for question in asked[:10]:
             await client.timed([], "recall", query=question, **common)
         with progress("Asking", len(asked)) as advance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ class StdioPlan:
     runs: int
     questions: int
     writes: int
-    grammar: Grammar = Grammar()
+    grammar: Grammar = field(default_factory=Grammar)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+
+def _listed(words: str) -> tuple[str, ...]:
+    """The words of a text."""
+    return tuple(words.split())
+
+
 COMMON_WORD = "service"
 """The word that about COMMON_SHARE of all memories have: such words cost a search the most and tell it the least."""
 COMMON_SHARE = 0.3
 
-COMPONENTS = tuple(
+COMPONENTS = _listed(
     """
     checkout billing search login inventory notification payment session shipping catalogue invoice gateway audit
     profile recommendation webhook scheduler export import reporting pricing coupon refund basket warehouse address
     translation consent feedback newsletter referral loyalty ticket calendar upload thumbnail transcript ledger quota
     tenancy feature-flag rate-limit geocoding fraud tax currency returns subscription onboarding dunning
-    """.split()
+    """
 )
-PARTS = tuple(
+PARTS = _listed(
     """
     worker API queue cache table index schema migration handler parser client token config template job stream pool
     lock batch cursor renderer router middleware validator serializer adapter fixture snapshot replica shard partition
-    """.split()
+    """
 )
-TECHNOLOGIES = tuple(
+TECHNOLOGIES = _listed(
     """
     PostgreSQL Redis Docker Kubernetes Terraform nginx pytest GitHub-Actions Kafka RabbitMQ Prometheus Grafana Sentry
     TypeScript Rust Python Go FastAPI Django React Vite webpack Celery SQLAlchemy Alembic OpenTelemetry Elasticsearch
     MinIO Vault Helm Ansible Playwright mypy ruff Poetry Bazel gRPC GraphQL Envoy
-    """.split()
+    """
 )
 FAILURES = (
     "timed out",

@@ -92,76 +92,82 @@ END
 $$;
 
 -- The caller holds the locks of these projects (see athena.lock_projects).
-CREATE FUNCTION athena.add_to_index(project_ids integer[], layers athena.layer[], ids bigint[], contents text[], alsos text[])
+-- The terms are found once and looked up one by one afterwards: joining them in one statement would take quadratic time
+-- in a large batch, or a scan of all terms for a small one, depending on what the planner happens to believe.
+CREATE FUNCTION athena.add_to_index(
+    project_ids integer[], layers athena.layer[], ids bigint[], contents text[], alsos text[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     config regconfig := athena.search_config();
+    p integer[]; l athena.layer[]; m bigint[]; t text[]; f integer[]; n integer[];
+    counted_projects integer[]; counted_terms text[]; counts bigint[];
 BEGIN
+    -- The length is that of the text alone: what else a memory is found by does not make it a long one.
     WITH documents AS (
-        SELECT * FROM unnest(project_ids, layers, ids, contents, alsos) AS d (project_id, layer, id, content, also)
-    ), lengths AS MATERIALIZED (
-        SELECT d.project_id, d.layer, d.id,
-            least((SELECT coalesce(sum(t.tf), 1) FROM athena.terms_of(config, d.content) AS t), 32767) AS length
-        FROM documents d
-    ), found AS MATERIALIZED (
-        -- The length is that of the text alone: what else a memory is found by does not make it a long one.
-        SELECT d.project_id, d.layer, d.id, t.term, t.tf, l.length
-        FROM documents d
-        CROSS JOIN LATERAL athena.terms_of(config, d.content || E'\n' || d.also) AS t
-        JOIN lengths l ON l.project_id = d.project_id AND l.id = d.id
-    ), counted AS MATERIALIZED (
-        SELECT project_id, term, count(*) AS df FROM found GROUP BY project_id, term
-    ), raised AS (
-        UPDATE athena.terms t SET df = t.df + c.df FROM counted c
-        WHERE t.project_id = c.project_id AND t.term = c.term
-        RETURNING t.project_id, t.term, t.id
-    ), made AS (
-        INSERT INTO athena.terms (project_id, term, df)
-        SELECT c.project_id, c.term, c.df FROM counted c
-        WHERE NOT EXISTS (SELECT 1 FROM athena.terms t WHERE t.project_id = c.project_id AND t.term = c.term)
-        RETURNING project_id, term, id
-    ), posted AS (
-        INSERT INTO athena.postings (project_id, term_id, memory_id, tf, length, layer)
-        SELECT f.project_id, t.id, f.id, f.tf, f.length, f.layer
-        FROM found f JOIN (SELECT * FROM raised UNION ALL SELECT * FROM made) t USING (project_id, term)
+        SELECT d.*, least((SELECT coalesce(sum(x.tf), 1) FROM athena.terms_of(config, d.content) AS x), 32767) AS length
+        FROM unnest(project_ids, layers, ids, contents, alsos) AS d (project_id, layer, id, content, also)
+    ), totals AS (
+        INSERT INTO athena.layer_totals (project_id, layer, memories, terms)
+        SELECT d.project_id, d.layer, count(*), sum(d.length) FROM documents d GROUP BY d.project_id, d.layer
+        ON CONFLICT (project_id, layer) DO UPDATE
+        SET memories = layer_totals.memories + excluded.memories, terms = layer_totals.terms + excluded.terms
     )
-    INSERT INTO athena.layer_totals (project_id, layer, memories, terms)
-    SELECT l.project_id, l.layer, count(*), sum(l.length) FROM lengths l GROUP BY l.project_id, l.layer
-    ON CONFLICT (project_id, layer) DO UPDATE
-    SET memories = layer_totals.memories + excluded.memories, terms = layer_totals.terms + excluded.terms;
+    SELECT array_agg(d.project_id), array_agg(d.layer), array_agg(d.id), array_agg(x.term), array_agg(x.tf),
+        array_agg(d.length)
+    INTO p, l, m, t, f, n
+    FROM documents d CROSS JOIN LATERAL athena.terms_of(config, d.content || E'\n' || d.also) AS x;
+    IF p IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT array_agg(c.project_id), array_agg(c.term), array_agg(c.df)
+    INTO counted_projects, counted_terms, counts
+    FROM (SELECT project_id, term, count(*) AS df FROM unnest(p, t) AS x (project_id, term) GROUP BY 1, 2) AS c;
+    INSERT INTO athena.terms (project_id, term, df)
+    SELECT c.project_id, c.term, 0 FROM unnest(counted_projects, counted_terms) AS c (project_id, term)
+    WHERE NOT EXISTS (SELECT 1 FROM athena.terms k WHERE k.project_id = c.project_id AND k.term = c.term);
+    UPDATE athena.terms k SET df = k.df + c.df
+    FROM unnest(counted_projects, counted_terms, counts) AS c (project_id, term, df)
+    WHERE k.project_id = c.project_id AND k.term = c.term;
+    INSERT INTO athena.postings (project_id, term_id, memory_id, tf, length, layer)
+    SELECT x.project_id, k.id, x.id, x.tf, x.length, x.layer
+    FROM unnest(p, l, m, t, f, n) AS x (project_id, layer, id, term, tf, length)
+    JOIN athena.terms k ON k.project_id = x.project_id AND k.term = x.term;
 END
 $$;
 
-CREATE FUNCTION athena.remove_from_index(project_ids integer[], layers athena.layer[], ids bigint[], contents text[], alsos text[])
+CREATE FUNCTION athena.remove_from_index(
+    project_ids integer[], layers athena.layer[], ids bigint[], contents text[], alsos text[])
 RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     config regconfig := athena.search_config();
+    p integer[]; m bigint[]; t text[];
 BEGIN
     WITH documents AS (
         SELECT * FROM unnest(project_ids, layers, ids, contents, alsos) AS d (project_id, layer, id, content, also)
-    ), found AS MATERIALIZED (
-        SELECT d.project_id, d.id, t.term
-        FROM documents d CROSS JOIN LATERAL athena.terms_of(config, d.content || E'\n' || d.also) AS t
-    ), counted AS MATERIALIZED (
-        SELECT project_id, term, count(*) AS df FROM found GROUP BY project_id, term
-    ), lowered AS (
-        UPDATE athena.terms t SET df = t.df - c.df FROM counted c
-        WHERE t.project_id = c.project_id AND t.term = c.term
-        RETURNING t.project_id, t.term, t.id
-    ), removed AS (
-        DELETE FROM athena.postings p USING found f JOIN lowered t USING (project_id, term)
-        WHERE p.project_id = f.project_id AND p.term_id = t.id AND p.memory_id = f.id
+    ), totals AS (
+        UPDATE athena.layer_totals lt SET memories = lt.memories - gone.memories, terms = lt.terms - gone.terms
+        FROM (
+            SELECT d.project_id, d.layer, count(*) AS memories, sum(
+                least((SELECT coalesce(sum(x.tf), 1) FROM athena.terms_of(config, d.content) AS x), 32767)) AS terms
+            FROM documents d GROUP BY d.project_id, d.layer
+        ) AS gone
+        WHERE lt.project_id = gone.project_id AND lt.layer = gone.layer
     )
-    UPDATE athena.layer_totals lt SET memories = lt.memories - gone.memories, terms = lt.terms - gone.terms
-    FROM (
-        SELECT d.project_id, d.layer, count(*) AS memories, sum(
-            least((SELECT coalesce(sum(t.tf), 1) FROM athena.terms_of(config, d.content) AS t), 32767)) AS terms
-        FROM documents d GROUP BY d.project_id, d.layer
-    ) AS gone
-    WHERE lt.project_id = gone.project_id AND lt.layer = gone.layer;
+    SELECT array_agg(d.project_id), array_agg(d.id), array_agg(x.term) INTO p, m, t
+    FROM documents d CROSS JOIN LATERAL athena.terms_of(config, d.content || E'\n' || d.also) AS x;
+    IF p IS NULL THEN
+        RETURN;
+    END IF;
+    DELETE FROM athena.postings o
+    USING unnest(p, m, t) AS x (project_id, id, term), athena.terms k
+    WHERE k.project_id = x.project_id AND k.term = x.term
+        AND o.project_id = x.project_id AND o.term_id = k.id AND o.memory_id = x.id;
+    UPDATE athena.terms k SET df = k.df - c.df
+    FROM (SELECT project_id, term, count(*) AS df FROM unnest(p, t) AS x (project_id, term) GROUP BY 1, 2) AS c
+    WHERE k.project_id = c.project_id AND k.term = c.term;
     -- A term that nothing has any more.
-    DELETE FROM athena.terms t USING (SELECT DISTINCT unnest(project_ids) AS project_id) p
-    WHERE t.project_id = p.project_id AND t.df = 0;
+    DELETE FROM athena.terms k USING (SELECT DISTINCT unnest(p) AS project_id) AS x
+    WHERE k.project_id = x.project_id AND k.df = 0;
 END
 $$;
 CREATE INDEX terms_unused ON athena.terms (project_id) WHERE df = 0;

@@ -6,7 +6,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20 AS $$
 DECLARE
     asking CONSTANT text[] := ARRAY['would', 'could', 'might', 'must', 'may', 'shall', 'us', 'mani', 'much', 'tell'];
     identifier CONSTANT text :=
-        '[A-Za-z0-9_]*[A-Za-z][A-Za-z0-9_]*(?:[-./:@#+][A-Za-z0-9_]+)+|[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+|[A-Za-z]*[a-z0-9][A-Z][A-Za-z0-9]*|[0-9]+(?:[.-][0-9A-Za-z]+)+';
+        '[A-Za-z0-9_]*[A-Za-z][A-Za-z0-9_]*(?:[-./:@#+][A-Za-z0-9_]+)+|[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+|[A-Za-z]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*|[0-9]+(?:[.-][0-9A-Za-z]+)+';
     plain text[];
 BEGIN
     -- Every word of the query, those inside of identifiers too.

@@ -1,0 +1,137 @@
+"""Approximate indexes on the vectors of large layers: built in the background, by one process, while everybody works.
+
+Comparing a query with every vector is exact and fast enough up to `EXACT_LIMIT` memories of a layer in scope. Where a
+scope holds more, the layer's partition gets an HNSW index. It covers one embedder's vectors only, so that a store that
+changes its embedder keeps vectors of two dimensions side by side, each with its own index.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import anyio
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from athena_mcp.db.pool import Database
+from athena_mcp.db.session import Session
+from athena_mcp.model import GLOBAL_PROJECT, Layer
+from athena_mcp.search.candidates import EXACT_LIMIT
+
+log = logging.getLogger(__name__)
+
+ADVISORY_KEY = 0x617468686E7377  # "athhnsw"
+BUILD_S = 4 * 3600.0
+BUILD_MEMORY = "256MB"
+"""Enough for the graph of about 300,000 vectors of 256 numbers; a larger one is built on disk, more slowly."""
+
+
+class Wanted(NamedTuple):
+    """A layer that is to have an index, and the embedder whose vectors go into it."""
+
+    layer: str
+    embedder_id: int
+    dimension: int
+
+    @property
+    def name(self) -> str:
+        """The index's name, in the schema athena."""
+        return f"vectors_{self.layer}_hnsw_{self.embedder_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done: indexes to build, and the names of those to drop, left over from a build or an embedder."""
+
+    build: tuple[Wanted, ...]
+    drop: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.build or self.drop)
+
+
+# The largest scope of each layer: a project and what is shared by all. From the totals, a row a project and layer.
+_LARGE = """
+SELECT t.layer::text, e.id, e.dimension
+FROM athena.layer_totals t
+JOIN athena.projects p ON p.id = t.project_id
+CROSS JOIN athena.embedders e
+WHERE CASE WHEN %(embedder)s::smallint IS NULL THEN e.active ELSE e.id = %(embedder)s END
+GROUP BY t.layer, e.id, e.dimension
+HAVING coalesce(max(t.memories) FILTER (WHERE p.name <> %(global)s), 0)
+    + coalesce(max(t.memories) FILTER (WHERE p.name = %(global)s), 0) > %(limit)s
+"""
+_THERE = """
+SELECT c.relname, i.indisvalid, EXISTS (
+    SELECT 1 FROM athena.embedders e WHERE c.relname LIKE '%%\\_hnsw\\_' || e.id) AS current
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'athena'
+JOIN pg_index i ON i.indexrelid = c.oid
+WHERE c.relname LIKE 'vectors\\_%%\\_hnsw\\_%%'
+"""
+_COUNT = SQL("SELECT count(*) FROM (SELECT FROM {table} WHERE embedder_id = {embedder} LIMIT {limit}) AS some")
+_BUILD = SQL(
+    "CREATE INDEX CONCURRENTLY {name} ON {table} USING hnsw ((embedding::halfvec({dimension})) halfvec_cosine_ops)"
+    " WHERE embedder_id = {embedder}"
+)
+_DROP = SQL("DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+
+async def tend_indexes(database: Database, embedder_id: int | None = None) -> None:
+    """Build the indexes that are missing, and drop what a build that was killed or an embedder that is gone left.
+
+    Cheap when there is nothing to do; else it takes minutes for a large store. One process at a time does it; for the
+    others there is nothing to do. `embedder_id`: for that one instead of the store's. Raises the database's errors.
+    """
+    async with database.session() as session:
+        if not await _plan(session, embedder_id):
+            return
+    async with database.own_session() as session:
+        if not await session.fetch("SELECT 1 WHERE pg_try_advisory_lock(%s)", (ADVISORY_KEY,)):
+            return
+        plan = await _plan(session, embedder_id)
+        with anyio.fail_after(BUILD_S):
+            for name in plan.drop:
+                log.info("Dropping the index %s.", name)
+                await session.execute(_DROP.format(name=Identifier("athena", name)))
+            for wanted in plan.build:
+                await _build(session, wanted)
+
+
+async def _plan(session: Session, embedder_id: int | None) -> Plan:
+    """What is to be done now."""
+    values = {"embedder": embedder_id, "limit": EXACT_LIMIT, "global": GLOBAL_PROJECT}
+    wanted = [Wanted(*row) for row in await session.fetch(_LARGE, values)]
+    there = await session.fetch(_THERE, {})
+    valid = {name for name, is_valid, current in there if is_valid and current}
+    # A build that goes on is not valid yet either; its process holds the lock, and who drops holds it too.
+    return Plan(
+        build=tuple(index for index in wanted if index.name not in valid),
+        drop=tuple(name for name, _, _ in there if name not in valid),
+    )
+
+
+async def _build(session: Session, wanted: Wanted) -> None:
+    values = {
+        "table": Identifier("athena", f"vectors_{Layer(wanted.layer)}"),
+        "name": Identifier(wanted.name),
+        "dimension": Literal(wanted.dimension),
+        "embedder": Literal(wanted.embedder_id),
+        "limit": Literal(EXACT_LIMIT + 1),
+    }
+    row = await session.fetch_one(_COUNT.format(**values))
+    if row is None or row[0] <= EXACT_LIMIT:  # most memories have no vector yet
+        return
+    started = anyio.current_time()
+    log.info("Building the vector index of the %s layer.", wanted.layer)
+    # One worker: it need not be fast, and parallel ones want shared memory that containers are short of.
+    await session.execute("SELECT set_config('maintenance_work_mem', %s, false)", (BUILD_MEMORY,))
+    await session.execute("SELECT set_config('max_parallel_maintenance_workers', '0', false)")
+    await session.execute(build_statement(values))
+    log.info("Built the vector index of the %s layer in %.0f s.", wanted.layer, anyio.current_time() - started)
+
+
+def build_statement(values: dict[str, Identifier | Literal]) -> Composed:
+    """The statement that makes an index."""
+    return _BUILD.format(**values)
