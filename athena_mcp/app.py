@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ import anyio.to_thread
 from athena_mcp.config import Settings
 from athena_mcp.errors import AthenaError, DatabaseUnavailable
 from athena_mcp.telemetry import Statistics
+from athena_mcp.version import own_version
 
 if TYPE_CHECKING:
     from athena_mcp.db.embedded import EmbeddedServer
@@ -41,14 +41,6 @@ PUBLISH_EVERY_S = 5.0
 """How often, at most, a server publishes its statistics; a process that ends sooner publishes none."""
 LAST_PUBLISH_S = 0.3
 _HEAVY = ("athena_mcp.manager", "athena_mcp.db.migrate", "athena_mcp.embed.static", "athena_mcp.remember.redact")
-
-
-def own_version() -> str:
-    """The installed version."""
-    try:
-        return version("athena-mcp")
-    except PackageNotFoundError:  # run from a source tree that was never installed
-        return "0+unknown"
 
 
 class App:

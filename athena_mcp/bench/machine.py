@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from athena_mcp.app import own_version
+from athena_mcp.version import own_version
 
 
 @dataclass(frozen=True, slots=True)

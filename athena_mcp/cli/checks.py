@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from athena_mcp.cli.runner import run
-from athena_mcp.cli.version import athena_version
 from athena_mcp.config import Settings
 from athena_mcp.db.findings import Finding
 from athena_mcp.errors import AthenaError
+from athena_mcp.version import own_version
 
 _SPACE_NEEDED_BYTES = 200 * 1024 * 1024
 """A new cluster takes 40 MB and its write-ahead log grows to some more; below this, starting is at risk."""
@@ -57,7 +57,7 @@ def _isolated(name: str, check: Callable[[], Iterable[Finding]]) -> list[Finding
 
 def _program() -> Iterable[Finding]:
     python = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
-    yield Finding("program", "ok", f"athena-mcp {athena_version()}, {python}")
+    yield Finding("program", "ok", f"athena-mcp {own_version()}, {python}")
     installed = {name: _version_of(name) for name in _SHOWN_PACKAGES}
     missing = [name for name, found in installed.items() if found is None and name != "wordllama"]
     detail = ", ".join(f"{name} {found or 'missing'}" for name, found in installed.items())

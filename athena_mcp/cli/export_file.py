@@ -15,8 +15,8 @@ from athena_mcp.cli.options import common_options, settings_of
 from athena_mcp.cli.output import note
 from athena_mcp.cli.progress import progress_bar
 from athena_mcp.cli.runner import run_with_manager
-from athena_mcp.cli.version import athena_version
 from athena_mcp.transfer.export import open_target, write_export
+from athena_mcp.version import own_version
 
 if TYPE_CHECKING:
     from athena_mcp.manager import MemoryManager
@@ -43,7 +43,7 @@ def command(flags: Flags, file: Path | None) -> None:
     async def export(manager: MemoryManager) -> int:
         projects = await manager.projects()
         total = sum(row.memories for row in projects if project is None or row.name == project)
-        write = partial(write_export, version=athena_version(), now=datetime.now(UTC), project=project)
+        write = partial(write_export, version=own_version(), now=datetime.now(UTC), project=project)
         with progress_bar("Exporting", total) as progress:
             if file is None or str(file) == "-":
                 return await write(manager, sys.stdout, progress=progress)

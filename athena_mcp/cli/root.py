@@ -54,9 +54,9 @@ class LazyGroup(click.Group):
 
 def _print_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value and not context.resilient_parsing:
-        from athena_mcp.cli.version import athena_version
+        from athena_mcp.version import own_version
 
-        click.echo(f"athena-mcp {athena_version()}")
+        click.echo(f"athena-mcp {own_version()}")
         context.exit()
 
 

@@ -40,7 +40,7 @@ def sentences(text: str) -> list[str]:
 
 def plain(text: str) -> str:
     """The text on one line, without control or invisible characters, double quotes, or what looks like a citation."""
-    kept = "".join(_visible(character) for character in unicodedata.normalize("NFC", text))
+    kept = unicodedata.normalize("NFC", "".join(_visible(character) for character in text))
     return _NUMBERED.sub("\N{NUMERO SIGN}", _SPACES.sub(" ", kept.translate(_QUOTES))).strip()
 
 
@@ -87,7 +87,7 @@ def _cut(text: str, size: int) -> str:
 
 
 def _visible(character: str) -> str:
-    kind = unicodedata.category(character)
-    if kind in ("Cc", "Zl", "Zp", "Zs"):
-        return " "
-    return "" if kind in ("Cf", "Cs") else character
+    if character.isprintable():
+        return character
+    # Separators and control characters part words; what is invisible, unassigned or half a character does not.
+    return " " if unicodedata.category(character) in ("Cc", "Zl", "Zp", "Zs") else ""

@@ -19,7 +19,7 @@ BE = _words("is are be = : equals stays remains")
 MANY_VALUED = _words("listens listen requires require needs need uses use")
 """A thing may do this with several at once (a gateway listens on 80 and on 443)."""
 
-VALUE_VERBS = BE | MANY_VALUED | _words("has takes lasts expires costs")
+VALUE_VERBS = BE | MANY_VALUED | _words("has takes take lasts last expires expire costs cost")
 """What stands before a value."""
 
 LEADS = _words(
@@ -94,10 +94,14 @@ GENERIC = _words(
     """
     port version timeout limit status state value url address host owner deadline number size count date service server
     app application database db system tool api job test tests file function module script endpoint client key name id
-    config configuration setting option parameter flag feature task process thing result answer default current
+    config configuration setting option parameter flag feature task process thing result answer default current lead
+    assignee maintainer region hostname domain bucket
     """
 )
 """Nouns that alone do not say which one is meant: two sentences about `the port` may be about two ports."""
+
+GROUPS = _words("team group squad department org company")
+"""What may follow the name of an owner."""
 
 POINTERS = _words(
     "this that these those it its he she they them his her their my your here there which same above below"

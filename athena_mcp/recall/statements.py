@@ -17,6 +17,7 @@ from athena_mcp.recall.statement_words import (
     CHANGED,
     FILLERS,
     GENERIC,
+    GROUPS,
     HEDGES,
     LEADS,
     MANY_VALUED,
@@ -106,7 +107,8 @@ def differs_in_value(older: Statement, newer: Statement, *, told_apart: bool) ->
     if _is_quantity(was) and _is_quantity(now):
         verb = _verb_before_number(before, was + now)
         return verb is not None and (verb not in MANY_VALUED or told_apart or newer.says_changed)
-    return not split.after and _gives_one_value(before) and all(_is_name(word) for word in was + now)
+    ends = not split.after or (len(split.after) == 1 and split.after[0] in GROUPS)
+    return ends and _gives_one_value(before) and _is_name(was) and _is_name(now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,5 +185,8 @@ def _gives_one_value(before: tuple[str, ...]) -> bool:
     return bool((set(subject) | pairs) & SINGLE_NOUNS) or bool(subject and subject[0] in SINGLE_ADJECTIVES)
 
 
-def _is_name(word: str) -> bool:
-    return word not in FUNCTION_WORDS and word not in VALUE_VERBS
+def _is_name(words: tuple[str, ...]) -> bool:
+    """A word or a few, without any by which something else would be said; a number only on its own."""
+    if len(words) > 1 and any(_NUMBER.match(word) for word in words):
+        return False
+    return not any(word in FUNCTION_WORDS or word in VALUE_VERBS for word in words)

@@ -70,7 +70,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'athena'
 JOIN pg_index i ON i.indexrelid = c.oid
 WHERE c.relname LIKE 'vectors\\_%%\\_hnsw\\_%%'
 """
-_COUNT = SQL("SELECT count(*) FROM (SELECT FROM {table} WHERE embedder_id = {embedder} LIMIT {limit}) AS some")
+_COUNT = SQL("SELECT count(*) FROM (SELECT FROM {table} WHERE embedder_id = {embedder} LIMIT {limit}) AS v")
 _BUILD = SQL(
     "CREATE INDEX CONCURRENTLY {name} ON {table} USING hnsw ((embedding::halfvec({dimension})) halfvec_cosine_ops)"
     " WHERE embedder_id = {embedder}"

@@ -11,13 +11,13 @@ from mcp.server.context import CallNext, HandlerResult
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
 from athena_mcp.app import open_app as open_real_app
-from athena_mcp.app import own_version
 from athena_mcp.config import Settings
 from athena_mcp.server import resources, tools
 from athena_mcp.server.instructions import INSTRUCTIONS
 from athena_mcp.server.lifespan import ServerState, server_lifespan
 from athena_mcp.server.notify import HOLD_OFF_S
 from athena_mcp.server.ports import OpenApp
+from athena_mcp.version import own_version
 
 NAME = "athena"
 

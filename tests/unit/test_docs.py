@@ -29,9 +29,9 @@ from athena_mcp.server.tools import TOOLS
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *DOCS]
-CONFIGURATION, TOOLS_PAGE, LAYERS_PAGE, OPERATIONS, ARCHITECTURE = (
+CONFIGURATION, TOOLS_PAGE, LAYERS_PAGE, OPERATIONS, ARCHITECTURE, BENCHMARKS = (
     (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
-    for name in ("configuration", "tools", "layers", "operations", "architecture")
+    for name in ("configuration", "tools", "layers", "operations", "architecture", "benchmarks")
 )
 CODE = re.compile(r"`([^`\n]+)`")
 METHODS = frozenset({"server/discover"})
@@ -64,9 +64,15 @@ def first_names(text: str) -> set[str]:
     return {name for row in rows(text) for name in names(row[0])}
 
 
-def commands() -> dict[str, click.Command]:
-    context = click.Context(root)
-    return {name: command for name in root.list_commands(context) if (command := root.get_command(context, name))}
+def commands(group: click.Group = root) -> dict[str, click.Command]:
+    context = click.Context(group)
+    return {name: command for name in group.list_commands(context) if (command := group.get_command(context, name))}
+
+
+def benchmarks() -> dict[str, click.Command]:
+    group = commands()["bench"]
+    assert isinstance(group, click.Group)
+    return commands(group)
 
 
 def options(command: click.Command) -> set[str]:
@@ -87,12 +93,18 @@ def test_every_command_has_a_section_and_every_section_is_a_command() -> None:
 
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_the_options_of_a_command_are_those_of_its_table(name: str) -> None:
-    command = commands()[name]
-    told = first_names(section(CONFIGURATION, name))
-    if isinstance(command, click.Group):
-        assert told == set(command.commands)
-    else:
-        assert {spelling for spelling in told if spelling.startswith("-")} == options(command)
+    told = {spelling for spelling in first_names(section(CONFIGURATION, name)) if spelling.startswith("-")}
+    assert told == options(commands()[name])
+
+
+def test_every_benchmark_is_told_of_where_commands_are_and_where_benchmarks_are() -> None:
+    assert first_names(section(CONFIGURATION, "bench")) == set(benchmarks())
+    assert set(re.findall(r"^### (\S+)$", section(BENCHMARKS, "Commands"), re.MULTILINE)) == set(benchmarks())
+
+
+@pytest.mark.parametrize("name", sorted(benchmarks()))
+def test_the_options_of_a_benchmark_are_those_of_its_table(name: str) -> None:
+    assert first_names(section(section(BENCHMARKS, "Commands"), name)) == options(benchmarks()[name])
 
 
 def test_every_shared_flag_and_variable_is_in_the_table_of_settings() -> None:

@@ -51,10 +51,13 @@ def cache(clock: Clock) -> RecallCache[str]:
 @asynccontextmanager
 async def owned() -> AsyncIterator[anyio.abc.TaskGroup]:
     """A task group as the server's: cancelled at the end, and by nothing before."""
+    whole = False
     async with anyio.create_task_group() as group:
         yield group
-        assert not group.cancel_scope.cancel_called, "something took the server's task group down"
+        whole = not group.cancel_scope.cancel_called
         group.cancel_scope.cancel()
+    # Out here, since a group that is taken down leaves out the rest of its block without a word.
+    assert whole, "something took the server's task group down"
 
 
 class Work:
@@ -397,6 +400,18 @@ async def test_without_a_task_group_each_caller_computes_for_itself(cache: Recal
     assert (await cache.fetch(KEY, work)).hit
 
 
+async def test_a_caller_without_a_task_group_joins_nobody(cache: RecallCache[str]) -> None:
+    work = Work()
+    async with owned() as server:
+        async with anyio.create_task_group() as group:
+            await Callers(cache, work, server).come(1, group)
+            alone = Callers(cache, work, None)
+            await alone.come(1, group)
+            assert work.runs == 2
+            work.go_on.set()
+        assert alone.got == {0: Lookup("8443", hit=False)}
+
+
 async def test_a_closed_task_group_makes_the_caller_compute_for_itself(cache: RecallCache[str]) -> None:
     work = Work()
     work.go_on.set()
@@ -551,18 +566,22 @@ async def test_keeping_an_answer_anew_evicts_no_other(cache: RecallCache[str]) -
 
 
 async def test_clearing_drops_what_is_kept_and_what_is_under_way(cache: RecallCache[str]) -> None:
-    work, later = Work(), Work(Fresh("9443", keep=True))
-    later.go_on.set()
+    before, after = Work(Fresh("8443", keep=True)), Work(Fresh("9443", keep=True))
     await keep(cache, "other")
     async with owned() as server:
         async with anyio.create_task_group() as group:
-            callers = Callers(cache, work, server)
-            await callers.come(2, group)
+            early, late = Callers(cache, before, server), Callers(cache, after, server)
+            await early.come(2, group)
             cache.clear()
-            assert await cache.fetch(KEY, later, server) == Lookup("9443", hit=False)
-            work.go_on.set()
-        assert [type(outcome) for outcome in callers.got.values()] == [Lookup, Lookup]
-        assert await cache.fetch(KEY, work, server) == Lookup("9443", hit=True)
+            await late.come(1, group)
+            before.go_on.set()
+            await anyio.wait_all_tasks_blocked()
+            await late.come(1, group)  # the end of the first computation must not close the second to others
+            after.go_on.set()
+        assert early.got == {number: Lookup("8443", hit=False, shared=number > 0) for number in range(2)}
+        assert late.got == {number: Lookup("9443", hit=False, shared=number > 0) for number in range(2)}
+        assert (before.runs, after.runs) == (1, 1)
+        assert await cache.fetch(KEY, before, server) == Lookup("9443", hit=True)
     assert not await is_kept(cache, "other")
     assert counts(cache, "evicted", "expired") == {"evicted": 0, "expired": 0}
 

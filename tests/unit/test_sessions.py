@@ -109,8 +109,14 @@ def test_a_session_is_forgotten_when_it_was_idle_for_its_time(sessions: SessionC
     clock.now_s += 59.9  # counted from when it was last heard of, also without saying anything
     assert sessions.recall(RecallContext(), PROCESS) == FULL
     clock.now_s += 60.0
-    assert sessions.size == 0
     assert sessions.recall(RecallContext(), PROCESS) == RecallContext()
+    assert sessions.size == 0
+
+
+def test_idle_sessions_are_not_counted(sessions: SessionContexts, clock: Clock) -> None:
+    sessions.recall(FULL, PROCESS)
+    clock.now_s += 60.0
+    assert sessions.size == 0
 
 
 def test_an_idle_session_says_nothing_even_when_another_is_asked_first(sessions: SessionContexts, clock: Clock) -> None:

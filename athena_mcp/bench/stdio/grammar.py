@@ -171,7 +171,8 @@ def _procedural(draw: _Draw) -> _Said:
     component, goal = draw.component(), draw.one(v.GOALS)
     steps = [*draw.several(v.STEPS, 3), f"run {draw.identifier()}"]
     return _Said(
-        f"How to {goal} for the {component} with {draw.one(v.TECHNOLOGIES)} ({draw.reference()}).",
+        f"How to {goal} for the {component} with {draw.one(v.TECHNOLOGIES)} ({draw.reference()}). It takes "
+        f"{draw.random.randint(5, 90)} minutes; {draw.one(v.PEOPLE)} knows why {draw.identifier()} must not run.",
         f"how do we {goal} for the {component}?",
         {"steps": steps, "applies_when": f"the {draw.one(v.PARTS)} {draw.one(v.FAILURES)}"},
     )
@@ -181,7 +182,7 @@ def _prospective(draw: _Draw) -> _Said:
     component, task, part = draw.component(), draw.one(v.TASKS), draw.one(v.PARTS)
     return _Said(
         f"{task.capitalize()} the {part} of the {component} {draw.one(v.OCCASIONS)}: {draw.identifier()} still has "
-        f"{draw.one(v.CAUSES)} ({draw.reference()}).",
+        f"{draw.one(v.CAUSES)} ({draw.reference()}). {draw.one(v.PEOPLE)} came across it in {draw.file()}.",
         f"what is left to do on the {part} of the {component}?",
         {"priority": draw.one(("medium", "high", "low", "critical"))},
     )
@@ -192,7 +193,7 @@ def _graph(draw: _Draw) -> _Said:
     thing = draw.one(v.PEOPLE) if relation == "is owned by" else f"{draw.one(v.COMPONENTS)} {draw.one(v.PARTS)}"
     return _Said(
         f"The {subject} {relation} the {thing} through {draw.identifier()} since {draw.reference()}, "
-        f"because {draw.one(v.REASONS)}.",
+        f"because {draw.one(v.REASONS)}. {draw.one(v.PEOPLE)} drew it from {draw.file()}.",
         f"what does the {subject} have to do with the {thing}?",
         None,
         ({"subject": subject, "relation": relation, "object": thing},),

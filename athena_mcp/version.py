@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 
 
-def athena_version() -> str:
+def own_version() -> str:
     """The installed version; `0+source` when it runs from a folder that was never installed."""
     try:
         return version("athena-mcp")
