@@ -135,7 +135,7 @@ class App:
         await database.open()
         self._database = database
         await vectors.register(database)
-        cascade = Cascade(database, vectors)
+        cascade = Cascade(database, vectors, task_group=self._tasks)
         executor = ParallelTier1Executor(
             query_methods(database, cascade.prepare),
             timeout_seconds=self.settings.layer_timeout_s,
@@ -154,6 +154,7 @@ class App:
             session_id=self.session_id,
         )
         self.statistics.attach("executor", executor.get_statistics, executor.reset_statistics)
+        self.statistics.attach("cache", cascade.cache.get_statistics, cascade.cache.reset_statistics)
         self.statistics.attach(
             "embedder", lambda: {"ready": vectors.embedder is not None, "degraded": vectors.degraded}
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from athena_mcp.recall.cascade import Cascade
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.request import check_request as check_recall
+from athena_mcp.recall.session import SessionContexts
 from athena_mcp.recall.tier1 import EMPTY
 from athena_mcp.remember.load import BulkLoader, LoadReport, MemoryRecord
 from athena_mcp.remember.pipeline import RememberPipeline
@@ -64,6 +66,7 @@ class MemoryManager:
         self._statistics = statistics
         self._project = project
         self._session_id = session_id
+        self._sessions = SessionContexts()
 
     async def remember(
         self,
@@ -150,6 +153,16 @@ class MemoryManager:
                 until=until,
                 tags=tags,
             )
+        except InvalidArgument:
+            self._statistics.record_recall(RecallSample(self._statistics.elapsed_ms(started), error=True))
+            raise
+        effective = self._sessions.recall(request.context, self._session_id, given=context)
+        return await self.answer(replace(request, context=effective))
+
+    async def answer(self, request: RecallRequest) -> RecallResult:
+        """The answer to a request that is checked and whose context is whole; `recall` is made of it."""
+        started = self._statistics.clock()
+        try:
             result = await self._cascade.recall(request)
         except Exception:  # counted and raised again: a border of the statistics, not of errors
             self._statistics.record_recall(RecallSample(self._statistics.elapsed_ms(started), error=True))

@@ -285,7 +285,7 @@ class RecallResult:
         if self.brief:
             answer["brief"] = self.brief
         if self.explanation is not None:
-            answer["explanation"] = dict(self.explanation)
+            answer["explanation"] = plain(self.explanation)
         return answer
 
 
@@ -339,6 +339,17 @@ class Forgotten:
     def to_dict(self) -> dict[str, Any]:
         """The contract's JSON."""
         return {"forgotten": list(self.ids), "relations_removed": self.relations_removed}
+
+
+def plain(value: Any) -> Any:
+    """A JSON-like value made of ordinary dicts and lists, of its own."""
+    match value:
+        case Mapping():
+            return {key: plain(entry) for key, entry in value.items()}
+        case list() | tuple():
+            return [plain(entry) for entry in value]
+        case _:
+            return value
 
 
 def isoformat(moment: datetime) -> str:

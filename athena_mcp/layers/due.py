@@ -76,6 +76,25 @@ LIMIT %(limit)s
 """
 
 
+# The soonest moment at which another open task falls due by time.
+_NEXT = """
+SELECT min(at) FROM (
+    SELECT min(d.due_at) AS at FROM athena.prospective_details d
+    WHERE d.project_id = ANY (%(projects)s) AND d.due_at > %(now)s
+        AND d.status IN ('pending', 'in_progress', 'blocked')
+    UNION ALL
+    SELECT min(t.fires_at) FROM athena.prospective_triggers t
+    WHERE t.project_id = ANY (%(projects)s) AND t.kind = 'time' AND t.fires_at > %(now)s
+) AS moments
+"""
+
+
+async def next_due(session: Session, project_ids: Sequence[int], now: datetime) -> datetime | None:
+    """When an answer given now ends to be complete, because a task falls due; None when none will."""
+    row = await session.fetch_one(_NEXT, {"projects": list(project_ids), "now": now})
+    return row[0] if row else None
+
+
 async def find_due(session: Session, project_ids: Sequence[int], situation: Situation) -> list[Due]:
     """The open tasks in scope that have come due, at most MAX_DUE."""
     fetched = await session.fetch(

@@ -108,6 +108,18 @@ async def find_target(session: Session, project_ids: Sequence[int], memory_id: i
     return Target(row[0], row[1], Layer(row[2]), row[3], row[4]) if row else None
 
 
+_REPLACED = """
+SELECT id FROM athena.memories WHERE superseded_by = ANY (%(ids)s) AND project_id = ANY (%(projects)s)
+ORDER BY id DESC LIMIT %(limit)s
+"""
+
+
+async def find_replaced(session: Session, project_ids: Sequence[int], ids: Sequence[int], limit: int) -> list[int]:
+    """The ids of memories in scope that these have replaced, the latest first."""
+    values = {"projects": list(project_ids), "ids": list(ids), "limit": limit}
+    return [row[0] for row in await session.fetch(_REPLACED, values)]
+
+
 async def supersede(session: Session, project_ids: Sequence[int], ids: Sequence[int], by: int) -> None:
     """Take memories out of recall in favour of another; they stay in history."""
     await session.execute(_SUPERSEDE, {"ids": list(ids), "projects": list(project_ids), "by": by})

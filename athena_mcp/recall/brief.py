@@ -32,6 +32,8 @@ LEAST_CHARS = 56
 """A quotation shorter than this tells too little: fewer memories are quoted instead."""
 SHORTEST_CHARS = 12
 """The only quotation may be this short when the budget is tiny."""
+READ_CHARS = 6_000
+"""The beginning of a memory, from which a sentence is chosen."""
 MAX_OLDER = 3
 """Memories that one is said to replace."""
 
@@ -79,7 +81,9 @@ def write_brief(
     """
     own = [place for place, entry in enumerate(entries) if not entry.is_replaced]
     most = min(len(own), budget_chars // LEAST_CHARS + 1)
-    quotations = {place: telling_sentence(entries[place].memory.content, query_terms) for place in own[:most]}
+    quotations = {
+        place: telling_sentence(entries[place].memory.content[:READ_CHARS], query_terms) for place in own[:most]
+    }
     for count in range(most, 0, -1):
         chosen = own[:count]
         lines = _lines(entries, topics, {place: quotations[place] for place in chosen})

@@ -6,28 +6,34 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import anyio
+import anyio.abc
 
 from athena_mcp.db.pool import Database
 from athena_mcp.errors import AthenaError, DeadlineExceeded, RecallFailed
+from athena_mcp.layers.history import find_replaced
 from athena_mcp.layers.records import read_memories
 from athena_mcp.layers.registry import layer_rooms
-from athena_mcp.model import GLOBAL_PROJECT, DueTask, Hit, Layer, RecallResult
+from athena_mcp.model import GLOBAL_PROJECT, DueTask, Hit, Layer, Memory, RecallResult
+from athena_mcp.recall.cache import Fresh, RecallCache
+from athena_mcp.recall.cache_key import cache_key
 from athena_mcp.recall.calibration import NOTHING_RELEVANT
 from athena_mcp.recall.confidence import answer_confidence, answer_signs, hit_confidence, hit_signs
 from athena_mcp.recall.depth import WEAK, goes_to_tier_2, goes_to_tier_3
 from athena_mcp.recall.excerpt import DUE_CHARS, fit
 from athena_mcp.recall.explain import explain
-from athena_mcp.recall.fusion import Ranked
 from athena_mcp.recall.ground import GroundReader, Groundwork
+from athena_mcp.recall.immutable import freeze_result
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.prepared import PreparedContext
 from athena_mcp.recall.query_method import QueryMethod
 from athena_mcp.recall.request import RecallRequest, check_request
 from athena_mcp.recall.tier1 import Answered, ask_layers, widen
 from athena_mcp.recall.tier2 import enrich
+from athena_mcp.recall.tier3 import Source, synthesise
 from athena_mcp.search.candidates import Candidate, Search
 from athena_mcp.search.vector_arm import VectorArm
 
@@ -42,6 +48,22 @@ class Outcome:
     degraded: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the caller sees of an outcome."""
+
+    hits: tuple[Hit, ...] = ()
+    due: tuple[DueTask, ...] = ()
+    brief: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+COMPOSED = 3
+"""The depth at which an answer is composed."""
+MAX_COMPOSED = 20
+"""Hits that Tier 3 composes at most, unless more are asked for."""
+
+
 class Cascade:
     """Answers recalls; one for a process, any number of calls at once."""
 
@@ -50,37 +72,60 @@ class Cascade:
         database: Database,
         vectors: VectorArm,
         *,
+        task_group: anyio.abc.TaskGroup | None = None,
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._clock = clock
+        self._task_group = task_group
+        self.cache: RecallCache[RecallResult] = RecallCache()
         self._ground = GroundReader(database, vectors, now)
         # A recall's layers run on this; it takes its query methods from here, hence it comes second.
         self.executor: ParallelTier1Executor[Candidate] = ParallelTier1Executor(query_methods(database, self.prepare))
 
     async def recall(self, request: RecallRequest) -> RecallResult:
-        """The answer. Raises RecallFailed when every layer asked failed, and the database's errors."""
+        """The answer, kept or fresh. Raises RecallFailed when every layer asked failed, and the database's errors."""
         started = self._clock()
+        if request.use_cache:
+            versions = (await self._ground.read_scope(request)).versions
+            key = cache_key(request, versions, epoch=self._ground.vectors.epoch)
+            lookup = await self.cache.fetch(key, partial(self._fresh, request), self._task_group)
+            result, hit = lookup.value, lookup.hit
+        else:
+            result, hit = (await self._fresh(request)).value, False
+        return replace(
+            result,
+            cache_hit=hit,
+            include_scores=request.include_scores,
+            elapsed_ms=(self._clock() - started) * 1000,
+        )
+
+    async def _fresh(self, request: RecallRequest) -> Fresh[RecallResult]:
         ground = await self._ground.lay(request)
         outcome = await self._descend(request, ground)
         answered = outcome.answered
         failed = [f"{layer}: {row.reason or row.status}" for layer, row in answered.outcomes.items() if row.failed]
-        hits, due = await self._read(request, ground, answered.ranked)
-        return RecallResult(
-            memories=hits,
-            due=due,
+        shown = await self._show(request, ground, outcome)
+        trace = explain(ground.search, answered.ranked, request.k, ground.scope) if request.explain else None
+        if trace is not None and shown.notes:
+            trace["replaced"] = list(shown.notes)
+        degraded = (*ground.degraded, *failed, *outcome.degraded)
+        result = RecallResult(
+            memories=shown.hits,
+            due=shown.due,
             layers=answered.outcomes,
             project=request.project,
             scope_with=tuple(name for name in request.scope if name != request.project),
             cascade_depth=outcome.depth,
-            elapsed_ms=(self._clock() - started) * 1000,
-            degraded=(*ground.degraded, *failed, *outcome.degraded),
+            elapsed_ms=0.0,
+            degraded=degraded,
             confidence=outcome.confidence,
             nothing_relevant=outcome.confidence < NOTHING_RELEVANT,
-            include_scores=request.include_scores,
-            explanation=explain(ground.search, answered.ranked, request.k, ground.scope) if request.explain else None,
+            brief=shown.brief,
+            explanation=trace,
         )
+        return Fresh(freeze_result(result), keep=not degraded, ttl_s=ground.holds_s)
 
     async def prepare(self, query: str, context: Mapping[str, Any], k: int) -> Search:
         """The search of a query that is put to a layer outside of a recall; in the scope of `context["project"]`."""
@@ -120,27 +165,52 @@ class Cascade:
         except TimeoutError as error:
             raise DeadlineExceeded("It was not done before its deadline.") from error
 
-    async def _read(
-        self, request: RecallRequest, ground: Groundwork, ranked: Sequence[Ranked]
-    ) -> tuple[tuple[Hit, ...], tuple[DueTask, ...]]:
+    async def _show(self, request: RecallRequest, ground: Groundwork, outcome: Outcome) -> Shown:
         """The memories behind the best candidates and the due tasks; one forgotten in between is simply gone."""
-        best = ranked[: request.k]
-        ids = [row.candidate.id for row in best] + [task.memory_id for task in ground.due]
-        if not ids:
-            return (), ()
+        composing = outcome.depth >= COMPOSED
+        ranked = outcome.answered.ranked
+        best = ranked[: max(request.k, MAX_COMPOSED) if composing else request.k]
+        ids = [row.candidate.id for row in best]
+        if not ids and not ground.due:
+            return Shown()
+        replaced_ids: list[int] = []
         async with self._database.session() as session:
-            memories = await read_memories(session, ground.scope.ids, ids)
-        signs = hit_signs(ranked, ground.search.lexical, request.k)
-        hits = fit(
-            [
-                Hit(memories[row.candidate.id], row.score, hit_confidence(sign))
-                for row, sign in zip(best, signs, strict=True)
-                if row.candidate.id in memories
-            ]
-        )
+            if composing:
+                replaced_ids = await find_replaced(session, ground.scope.ids, ids, MAX_COMPOSED)
+            wanted = [*ids, *replaced_ids, *(task.memory_id for task in ground.due)]
+            memories = await read_memories(session, ground.scope.ids, wanted)
+        signs = hit_signs(ranked, ground.search.lexical, len(best))
+        hits = [
+            Hit(memories[row.candidate.id], row.score, hit_confidence(sign))
+            for row, sign in zip(best, signs, strict=True)
+            if row.candidate.id in memories
+        ]
         because = {task.memory_id: task.because for task in ground.due if task.memory_id in memories}
         due = fit([Hit(memories[memory_id], 0.0) for memory_id in because], DUE_CHARS)
-        return hits, tuple(DueTask(hit.memory, because[hit.memory.id], hit.text) for hit in due)
+        tasks = tuple(DueTask(hit.memory, because[hit.memory.id], hit.text) for hit in due)
+        if not composing:
+            return Shown(fit(hits), tasks)
+        replaced = [memories[memory_id] for memory_id in replaced_ids if memory_id in memories]
+        return _composed(request, hits, replaced, tasks)
+
+
+def _composed(
+    request: RecallRequest, hits: Sequence[Hit], replaced: Sequence[Memory], due: tuple[DueTask, ...]
+) -> Shown:
+    """Tier 3: the hits in the order in which they complement each other, and what they say together."""
+    sources = [
+        Source(
+            hit.memory,
+            hit.score,
+            hit.confidence,
+            replaced=tuple(old for old in replaced if old.superseded_by == hit.memory.id),
+        )
+        for hit in hits
+    ]
+    synthesis = synthesise(sources, query=request.query, k=request.k)
+    by_id = {hit.memory.id: hit for hit in hits}
+    shown = [by_id[memory_id] for memory_id in synthesis.order[: request.k]]
+    return Shown(fit(shown), due, synthesis.brief, synthesis.notes)
 
 
 def _allowed(answered: Answered, request: RecallRequest) -> Answered:

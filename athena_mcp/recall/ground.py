@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
 from athena_mcp.errors import EmbedderUnavailable
-from athena_mcp.layers.due import Due, Situation, find_due
+from athena_mcp.layers.due import Due, Situation, find_due, next_due
 from athena_mcp.model import Layer
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.search.candidates import EXACT_LIMIT, Filters, Search
@@ -32,6 +32,8 @@ class Groundwork:
     scope: Scope
     search: Search
     due: tuple[Due, ...] = ()
+    holds_s: float | None = None
+    """Seconds until another task falls due by time; None when none will."""
     degraded: tuple[str, ...] = ()
 
 
@@ -54,8 +56,14 @@ class GroundReader:
         async with self.database.session() as session:
             scope = await read_scope(session, request.scope)
             search = await self._search(session, request, scope, vector)
-            due = await self._due(session, request, scope)
-        return Groundwork(scope, search, due, (f"vector: {problem}",) if problem else ())
+            due: tuple[Due, ...] = ()
+            holds_s = None
+            if scope.memories[Layer.PROSPECTIVE] and Layer.PROSPECTIVE in search.allowed:
+                now = self.now()
+                due = await self._due(session, request, scope, now)
+                if request.use_cache and (upcoming := await next_due(session, scope.ids, now)):
+                    holds_s = (upcoming - now).total_seconds()
+        return Groundwork(scope, search, due, holds_s, (f"vector: {problem}",) if problem else ())
 
     async def _embed(self, query: str) -> tuple[Vector | None, str | None]:
         embedder = self.vectors.embedder
@@ -82,10 +90,8 @@ class GroundReader:
             allowed=frozenset(request.layers or Layer),
         )
 
-    async def _due(self, session: Session, request: RecallRequest, scope: Scope) -> tuple[Due, ...]:
-        if not scope.memories[Layer.PROSPECTIVE] or (request.layers and Layer.PROSPECTIVE not in request.layers):
-            return ()
+    async def _due(self, session: Session, request: RecallRequest, scope: Scope, now: datetime) -> tuple[Due, ...]:
         context = request.context
         words = "\n".join(text for text in (request.query, context.task) if text)
-        situation = Situation(self.now(), words, context.files, context.branch)
+        situation = Situation(now, words, context.files, context.branch)
         return tuple(await find_due(session, scope.ids, situation))

@@ -66,7 +66,9 @@ class Statement:
 
 
 def read_statement(sentence: str) -> Statement:
-    """The statement a sentence makes."""
+    """The statement a sentence makes; a long one is only ever the same as another or not."""
+    if len(sentence) > MAX_SENTENCE_CHARS:
+        return Statement((sentence,), definite=False)
     text = _NOT.sub(" not", _AS_OF.sub("", _DATE_FIRST.sub("", sentence.replace("`", "").replace("*", ""))))
     former = _FORMERLY.search(text)
     if former:
@@ -75,7 +77,7 @@ def read_statement(sentence: str) -> Statement:
     said = frozenset(words)
     return Statement(
         words=tuple(word for word in words if word not in FILLERS),
-        definite=len(sentence) <= MAX_SENTENCE_CHARS and not said & HEDGES and not said & POINTERS,
+        definite=not said & (HEDGES | POINTERS),
         former=" ".join(_pieces(former["value"].lower().strip(".;"))) if former else None,
         says_changed=former is not None or bool(said & CHANGED) or "no longer" in sentence.lower(),
     )

@@ -78,9 +78,9 @@ def synthesise(sources: Sequence[Source], *, query: str, k: int, budget_chars: i
     terms = given if len(given) == len(sources) else weigh(texts)
     order = diversify([source.score for source in sources], terms, k=k, behind=behind)
     shown = order[:k]
-    groups = group([texts[place] for place in shown], [terms[place] for place in shown])
-    entries = [_entry(sources[place], replacements) for place in shown]
     query_terms = frozenset(found.term for found in content_terms(query))
+    groups = group([texts[place] for place in shown], [terms[place] for place in shown], query_terms)
+    entries = [_entry(sources[place], replacements) for place in shown]
     return Synthesis(
         order=tuple(sources[place].memory.id for place in order),
         brief=write_brief(entries, groups, query_terms, budget_chars=budget_chars),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from athena_mcp.recall.content_terms import ContentTerm, alike, to_unit
+from athena_mcp.recall.content_terms import ContentTerm, alike, stem, to_unit
 
 LABEL_TERMS = 3
 CLOSE = 0.5
@@ -14,6 +15,8 @@ CLOSE = 0.5
 RELATED = 0.2
 RELATED_TERMS = 2
 """Alike enough when they share so many telling terms."""
+ASKED = 0.25
+"""What the weight of a term that was asked for is multiplied by: all of an answer is about it, so it parts little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,25 @@ class Group:
     members: tuple[int, ...]
 
 
-def group(texts: Sequence[Sequence[ContentTerm]], terms: Sequence[Mapping[str, float]]) -> tuple[Group, ...]:
+def group(
+    texts: Sequence[Sequence[ContentTerm]],
+    terms: Sequence[Mapping[str, float]],
+    query_terms: AbstractSet[str] = frozenset(),
+) -> tuple[Group, ...]:
     """Groups in the order of their first members; each place of the list is in exactly one.
 
     `terms` are the weighted terms of each text, plain or stemmed, by whatever stemmer. A label has words of the texts
     only.
     """
     telling = _telling(terms)
-    told = [to_unit({term: weight for term, weight in row.items() if term in telling}) for row in terms]
+    asked = {term for term in telling if term in query_terms or stem(term) in query_terms}
+    told = [{term: weight for term, weight in row.items() if term in telling} for row in terms]
+    units = [
+        to_unit({term: weight * ASKED if term in asked else weight for term, weight in row.items()}) for row in told
+    ]
     groups: list[list[int]] = []
-    for place, row in enumerate(told):
-        nearness = [_nearness(row, members, told) for members in groups]
+    for place, row in enumerate(units):
+        nearness = [_nearness(row, members, units) for members in groups]
         nearest = max(nearness, default=0.0)
         if nearest > 0:
             groups[nearness.index(nearest)].append(place)
@@ -50,10 +61,10 @@ def _telling(terms: Sequence[Mapping[str, float]]) -> frozenset[str]:
     return frozenset(term for term, count in spread.items() if 2 <= count <= most)
 
 
-def _nearness(row: Mapping[str, float], members: Sequence[int], told: Sequence[Mapping[str, float]]) -> float:
+def _nearness(row: Mapping[str, float], members: Sequence[int], units: Sequence[Mapping[str, float]]) -> float:
     """How near a memory is to a group on average; 0 when it does not belong there."""
-    near = sum(alike(row, told[member]) for member in members) / len(members)
-    shared = sum(1 for term in row if any(term in told[member] for member in members))
+    near = sum(alike(row, units[member]) for member in members) / len(members)
+    shared = sum(1 for term in row if any(term in units[member] for member in members))
     return near if near >= CLOSE or (near >= RELATED and shared >= RELATED_TERMS) else 0.0
 
 

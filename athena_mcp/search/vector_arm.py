@@ -49,6 +49,11 @@ class VectorArm:
         return self._handle.ready if self.embedder_id is not None and not self._outdated else None
 
     @property
+    def epoch(self) -> tuple[int | None, bool]:
+        """What an answer hangs on besides the store: which embedder, and whether it is there."""
+        return (self.embedder_id, self.embedder is not None)
+
+    @property
     def degraded(self) -> str | None:
         """Why there is no vector arm, or None when there is."""
         if self._outdated:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -222,7 +223,9 @@ async def test_a_task_is_due_by_its_time_file_branch_or_phrase_until_it_is_done(
     await task("Done long ago.", due_at=past, status="completed")
 
     async def due(query: str = "unrelated", **context: object) -> list[int]:
-        result = await shared.recall(query, context, project=project)
+        # A session of its own each time: within one, what was said before would still hold.
+        given = {"session_id": uuid.uuid4().hex, **context}
+        result = await shared.recall(query, given, project=project)
         return [row.memory.id for row in result.due]
 
     assert await due() == [timed, overdue]

@@ -35,11 +35,12 @@ def as_case(workload: Workload, *, plain: bool = False) -> Case:
 
 
 def _memory(item: Item, *, plain: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {"id": item.id, "at": item.at, "session": item.session or f"alone-{item.id}"}
+    row: dict[str, Any] = {"id": item.id, "at": item.at, "session": item.session_name}
     if plain:
         return {**row, "text": item.whole}
+    row |= {"text": item.content, "layer": item.layer.value}
     more = {"details": item.details, "relations": item.relations, "tags": item.tags}
-    return {**row, "text": item.content, "layer": item.layer.value, **{name: value for name, value in more.items() if value}}
+    return row | {name: value for name, value in more.items() if value}
 
 
 def main(arguments: list[str]) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import anyio
 
 from athena_mcp.bench.quality.scoring import Asked, LayerUse, score, summarise
 from athena_mcp.manager import MemoryManager
@@ -12,6 +14,8 @@ from athena_mcp.model import Layer, RecallResult
 from tests.quality.workload import KINDS, Kind, Question
 
 K = 10
+AT_ONCE = 3
+"""Recalls under way; each takes up to five connections."""
 
 ALL = "all"
 
@@ -60,13 +64,20 @@ class Answer:
         )
 
 
-async def ask_all(manager: MemoryManager, questions: Iterable[Question], **arguments: Any) -> list[Answer]:
-    """Every question once, without the cache; `arguments` go to `recall`."""
-    answers = []
-    for question in questions:
-        result = await manager.recall(question.text, k=K, use_cache=False, **arguments)
-        answers.append(Answer(question, found_ids(result), layer_use(result), result.confidence))
-    return answers
+async def ask_all(manager: MemoryManager, questions: Sequence[Question], **arguments: Any) -> list[Answer]:
+    """Every question once, a few at a time, without the cache; `arguments` go to `recall`."""
+    answers: dict[int, Answer] = {}
+    left = iter(enumerate(questions))
+
+    async def work() -> None:
+        for place, question in left:
+            result = await manager.recall(question.text, k=K, use_cache=False, **arguments)
+            answers[place] = Answer(question, found_ids(result), layer_use(result), result.confidence)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(AT_ONCE):
+            tasks.start_soon(work)
+    return [answers[place] for place in range(len(questions))]
 
 
 def found_ids(result: RecallResult) -> tuple[str, ...]:
@@ -104,8 +115,10 @@ def separation(positive: Sequence[float], negative: Sequence[float]) -> float:
 
 def table(columns: Mapping[str, Sequence[Answer]]) -> str:
     """The figures of every group, for each way of asking."""
-    lines = ["", f"{'questions':24}{'n':>5}  " + "".join(f"{name + ' frac@10  MRR':>26}" for name in columns)]
+    width = max(map(len, columns)) + 3
+    lines = [f"{'frac@10, MRR':24}{'n':>4}" + "".join(f"{name:>{width}}" for name in columns)]
     for group in GROUPS:
         found = [figures(answers, group) for answers in columns.values()]
-        lines.append(f"{group!s:24}{found[0].n:5}  " + "".join(f"{f.frac_10:19.3f}{f.mrr:7.3f}" for f in found))
+        cells = "".join(f"{f'{row.frac_10:.3f} {row.mrr:.3f}':>{width}}" for row in found)
+        lines.append(f"{group!s:24}{found[0].n:4}{cells}")
     return "\n".join(lines)

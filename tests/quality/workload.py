@@ -39,6 +39,11 @@ class Item:
     session: str | None
 
     @property
+    def session_name(self) -> str:
+        """Its session; a memory without one was the only one of its session."""
+        return self.session or f"alone-{self.id}"
+
+    @property
     def whole(self) -> str:
         """Everything a memory may be found by: its text, its details and its relations."""
         applies_when = self.details.get("applies_when")
@@ -84,22 +89,22 @@ class Workload:
     overdue: frozenset[str]
     today: datetime
 
-    def records(self, project: str, now: datetime, *, choose_layer: bool = False) -> list[MemoryRecord]:
+    def records(self, project: str, now: datetime, *, layer: bool = True, details: bool = True) -> list[MemoryRecord]:
         """The memories to load, with the id as key, due dates moved so that `today` is `now`.
 
-        A memory without a session was the only one of its session. With `choose_layer` there is only what an agent
-        writes that does not think of layers: the text and the tags.
+        Without `layer` Athena chooses it; without
+        `details` there are no relations either, and an agent wrote no more than the text and its tags.
         """
         return [
             MemoryRecord(
                 content=item.content,
                 project=project,
-                layer=None if choose_layer else item.layer.value,
+                layer=item.layer.value if layer else None,
                 tags=item.tags,
                 occurred_at=item.at,
-                session_id=item.session or f"alone-{item.id}",
-                details=None if choose_layer else self._details(item, now),
-                relations=() if choose_layer else item.relations,
+                session_id=item.session_name,
+                details=self._details(item, now) if details else None,
+                relations=item.relations if details else (),
                 key=item.id,
             )
             for item in self.items

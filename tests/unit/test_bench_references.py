@@ -48,7 +48,7 @@ def test_words_are_folded_and_split_where_names_are_joined_and_function_words_ar
     assert split_words("Why doesn't getUserById() of the HTTPServer read MAX_pool-size?") == [
         *("doesn", "get", "user", "id", "http", "server", "read", "max", "pool", "size")
     ]
-    assert split_words("Größe über 數據") == ["größe", "über", "數據"]
+    assert split_words("Größe über 數據") == ["grösse", "über", "數據"]
 
 
 def test_words_of_one_stem_are_the_same_term() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from athena_mcp.recall.content_terms import content_terms, weigh
@@ -59,6 +59,7 @@ ROWS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(ROWS, st.integers(min_value=1, max_value=20))
 def test_the_better_half_stays_in_the_list_and_the_first_stays_first(
     rows: list[tuple[float, dict[str, float]]], k: int
@@ -70,6 +71,7 @@ def test_the_better_half_stays_in_the_list_and_the_first_stays_first(
     assert set(range(min(k // 2, len(rows)))) <= set(order[:k])
 
 
+@settings(deadline=None)
 @given(ROWS, st.integers(min_value=1, max_value=20), st.data())
 def test_whatever_must_come_before_does_and_the_better_half_stays_where_it_can(
     rows: list[tuple[float, dict[str, float]]], k: int, data: st.DataObject

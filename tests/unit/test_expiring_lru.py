@@ -68,7 +68,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=100)
 @given(capacity=st.integers(0, 3), steps=st.lists(STEPS, min_size=20, max_size=60))
 def test_it_keeps_gives_and_counts_what_the_reference_does(capacity: int, steps: list[tuple[str, int, int]]) -> None:
     clock = Clock()

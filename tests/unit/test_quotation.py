@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from athena_mcp.recall.content_terms import content_terms
@@ -50,6 +50,7 @@ def test_a_long_sentence_is_cut_at_a_word_around_what_was_asked() -> None:
     assert shorten("x" * 100, 20, frozenset()) == "x" * 19 + "…"
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(min_value=1, max_value=60), st.text(max_size=20))
 def test_a_cut_is_never_longer_than_allowed_and_has_no_words_of_its_own(text: str, size: int, query: str) -> None:
     sentence = plain(text)
@@ -58,6 +59,7 @@ def test_a_cut_is_never_longer_than_allowed_and_has_no_words_of_its_own(text: st
     assert cut.strip("…") in sentence
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_plain_text_is_plain_whatever_was_stored(text: str) -> None:
     shown = plain(text)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from athena_mcp.recall.content_terms import content_terms, stem, weigh
@@ -37,6 +37,20 @@ def test_words_of_the_question_that_every_memory_has_do_not_make_a_topic() -> No
     assert [topic.members for topic in grouped(texts)] == [(0,), (1,), (2,), (3,)]
 
 
+def test_words_that_were_asked_for_part_little_but_may_name_a_topic() -> None:
+    texts = [
+        "staging Postgres listens on port 5433",
+        "billing cron failed on staging Postgres",
+        "billing cron moves off staging Postgres",
+        "lunch is at noon",
+        "coffee costs nothing",
+    ]
+    found = [content_terms(text) for text in texts]
+    asked = frozenset(each.term for each in content_terms("staging Postgres"))
+    assert [topic.members for topic in group(found, weigh(found), asked)] == [(0,), (1, 2), (3,), (4,)]
+    assert [topic.members for topic in group(found, weigh(found))] == [(0, 1, 2), (3,), (4,)]
+
+
 def test_terms_of_another_stemmer_are_shown_as_the_text_writes_them() -> None:
     texts = ["Retention policies for databases", "Which policies do the databases have?", "Lunch", "Coffee"]
     terms = [{"polici": 2.0, "databas": 1.0}, {"polici": 2.0, "databas": 1.0}, {"lunch": 1.0}, {"coffe": 1.0}]
@@ -64,6 +78,7 @@ def test_text_without_spaces_is_compared_by_pairs_of_characters() -> None:
     assert [found.term for found in content_terms("数据库端口")] == ["数据", "据库", "库端", "端口"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(alphabet="abc xyz", max_size=30), max_size=12))
 def test_every_memory_is_in_exactly_one_topic(texts: list[str]) -> None:
     topics = grouped(texts)

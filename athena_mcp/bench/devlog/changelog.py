@@ -101,10 +101,9 @@ _STRIPPED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"<?\bhttps?://[^\s)>\]]+>?", " "),
         (r"`+", ""),
         (r"(\*\*|\*)(?=\S)(.+?)(?<=\S)\1", r"\2"),
-        (r"\b[\w.-]+/[\w.-]+#\d+\b", " "),
         (
             r"(?:\b(?:fix(?:e[sd])?|close[sd]?|resolve[sd]?|see|refs?|part of|from|in|via):?\s+)?"
-            r"(?:\b(?:PRs?|pull requests?|issues?|bug|ticket)\s*)?(?:#|\bgh-|(?<!\w)!)\d+\b",
+            r"(?:\b(?:PRs?|pull requests?|issues?|bug|ticket)\s*)?(?:(?:\b[\w.-]+/[\w.-]+)?#|\bgh-|(?<!\w)!)\d+\b",
             " ",
         ),
         (r"\b(?:PRs?|pull requests?|issues?|ticket)\s+\d+\b", " "),
