@@ -129,7 +129,8 @@ def check_mapping(argument: str, value: object, keys: Iterable[str]) -> Mapping[
     for key in value:
         if key not in allowed:
             known = ", ".join(allowed) or "none"
-            raise InvalidArgument(f"{argument}.{short(key)}", f"unknown; known are: {known}{nearest(key, allowed)}")
+            shown = key if isinstance(key, str) and key.isidentifier() and len(key) <= 60 else short(key)
+            raise InvalidArgument(f"{argument}.{shown}", f"unknown; known are: {known}{nearest(key, allowed)}")
     return {key: entry for key, entry in value.items() if entry is not None}
 
 

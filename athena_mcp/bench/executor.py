@@ -21,7 +21,7 @@ from athena_mcp.recall.query_method import Context
 
 LAYER_COUNTS = (1, 2, 3, 5)
 WAIT_S = 0.05
-"""How long a layer waits in the database: the brief's example."""
+"""How long a layer waits in the database: the specification's example."""
 QUERY = "which port does staging use?"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,6 +40,8 @@ def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitab
     async def main() -> T:
         from athena_mcp.app import open_app
 
+        # What keeps it from starting is this command's own error message; once is enough.
+        logging.getLogger("athena_mcp.app").setLevel(logging.CRITICAL if settings.log_level != "DEBUG" else logging.DEBUG)
         async with open_app(settings) as app:
             manager = await app.manager()
             if embedder:

@@ -121,7 +121,7 @@ class Cascade:
             elapsed_ms=0.0,
             degraded=degraded,
             confidence=outcome.confidence,
-            nothing_relevant=outcome.confidence < NOTHING_RELEVANT,
+            nothing_relevant=outcome.confidence < NOTHING_RELEVANT and not shown.due,
             brief=shown.brief,
             explanation=trace,
         )

@@ -103,6 +103,7 @@ def to_unit(terms: Mapping[str, float]) -> Mapping[str, float]:
 
 def alike(one: Mapping[str, float], other: Mapping[str, float]) -> float:
     """The cosine of two sets of terms made by `to_unit`; 0 for an empty one."""
+    # In the order of the terms and not of a set, so that the sum is the same in every process.
     few, many = (one, other) if len(one) <= len(other) else (other, one)
     return sum(weight * many[term] for term, weight in few.items() if term in many)
 

@@ -1,6 +1,6 @@
 """The table of words by which a question is sent to layers. How cues are written: `athena_mcp.search.wordforms`.
 
-It follows the rules of the brief (when, error, failed: events; how, implement: procedures; task, goal: tasks;
+It follows the rules of the specification (when, error, failed: events; how, implement: procedures; task, goal: tasks;
 relate, depend: relations) and widens them to the words people use for the same. Parallel and sequential recall both
 read it through `selection.select_layers`; there is no other.
 """

@@ -21,9 +21,9 @@ Reason = Literal["recorded", "relation", "value"]
 
 COMPARED = frozenset({Layer.SEMANTIC, Layer.GRAPH})
 """Layers that say what is true. An event stays true, and of two procedures both may work."""
-MAX_OLDER_CHARS = 600
-MAX_NEWER_CHARS = 2_000
+MAX_CHARS = 2_000
 MAX_SENTENCES = 12
+"""So much of a memory is read; one that says more is not replaced by what restates its beginning."""
 TOGETHER_S = 3_600
 """Facts told within an hour belong together more likely than they contradict each other."""
 
@@ -45,6 +45,8 @@ class _Fact:
     statements: tuple[Statement, ...]
     bare: tuple[Statement, ...]
     """Those that give a reason, without it."""
+    whole: bool
+    """Whether the statements are all that the memory says."""
 
 
 def find_replacements(memories: Sequence[Memory]) -> tuple[Replacement, ...]:
@@ -75,10 +77,12 @@ def _reason(older: Memory, newer: Memory, facts: dict[int, _Fact]) -> Reason | N
 
 
 def _read(memory: Memory) -> _Fact:
-    told = sentences(memory.content[:MAX_NEWER_CHARS])[:MAX_SENTENCES]
+    told = sentences(memory.content[:MAX_CHARS])
+    whole = len(memory.content) <= MAX_CHARS and len(told) <= MAX_SENTENCES
+    told = told[:MAX_SENTENCES]
     statements = tuple(read_statement(sentence) for sentence in told)
     bare = tuple(read_statement(short) for sentence in told if (short := without_reason(sentence)) != sentence)
-    return _Fact(memory, statements, bare)
+    return _Fact(memory, statements, bare, whole)
 
 
 def _relates_otherwise(older: _Fact, newer: _Fact) -> bool:
@@ -105,7 +109,7 @@ def _relates_otherwise(older: _Fact, newer: _Fact) -> bool:
 
 def _restates(older: _Fact, newer: _Fact) -> bool:
     """Whether every sentence of the older one is in the newer one, at least one of them with another value."""
-    if len(older.memory.content) > MAX_OLDER_CHARS or not older.statements:
+    if not older.whole:
         return False
     told_apart = (newer.memory.at - older.memory.at).total_seconds() >= TOGETHER_S
     said = (*newer.statements, *newer.bare)

@@ -30,14 +30,8 @@ LEADS = _words(
 )
 """What may stand between a verb and its number without being part of the subject."""
 
-NAMED_BY_NUMBER = _words(
-    """
-    line lines issue pr pull ticket step error code codes exit http status page chapter section row column commit build
-    run test case worker server node shard replica zone phase stage sprint milestone day week month level migration
-    revision release item option rule question figure table room instance id #
-    """
-)
-"""The number after one of these is a name: worker 2 is not a newer worker 1."""
+NAMED_BY_NUMBER = _words("release section chapter figure table step rule item paragraph appendix milestone")
+"""A dotted number after one of these is a name, not the version of something."""
 
 UNITS = {
     name: names.split()[0]

@@ -168,10 +168,8 @@ def _verb_before_number(before: tuple[str, ...], numbers: tuple[str, ...]) -> st
     if place is None:
         return None
     lead = before[place + 1 :]
-    if lead and lead[-1] in NAMED_BY_NUMBER:
-        return None
     # `uses Python 3.12`: one name directly before something that is written like a version.
-    if lead and lead[-1] not in LEADS and all("." in word for word in numbers):
+    if lead and lead[-1] not in LEADS | NAMED_BY_NUMBER and all("." in word for word in numbers):
         lead = lead[:-1]
     return before[place] if all(word in LEADS for word in lead) else None
 

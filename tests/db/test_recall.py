@@ -229,7 +229,7 @@ async def test_a_task_is_due_by_its_time_file_branch_or_phrase_until_it_is_done(
         return [row.memory.id for row in result.due]
 
     assert await due() == [timed, overdue]
-    assert filed in await due(files=["/work/src/billing/ledger.py"])
+    assert filed in await due(files=["/home/dev/shop/src/billing/ledger.py"])
     assert filed not in await due(files=["src/billing.py"])
     assert branched in await due(branch="release/2.0")
     assert branched not in await due(branch="main")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from athena_mcp.bench.quality.case import read_case
 from athena_mcp.bench.quality.words import english_stemmer, terms_of
 from athena_mcp.model import Layer
+from tests.quality.as_case import main
 from tests.quality.workload import KINDS, Question, Workload, read_workload
 
 MIN_MEMORIES = 80
@@ -78,3 +81,14 @@ def shared_stems(workload: Workload, question: Question) -> set[str]:
     asked = set(terms_of(question.text, stem))
     answers = [item for item in workload.items if item.id in question.relevant]
     return max((asked & set(terms_of(item.whole, stem)) for item in answers), key=len)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_bench_reads_the_workload_as_a_case(workload: Workload, tmp_path: Path, plain: bool) -> None:
+    path = tmp_path / "case.json"
+    main([*(["--plain"] if plain else []), str(path)])
+    case = read_case(path)
+    assert [memory.id for memory in case.memories] == [item.id for item in workload.items]
+    assert [query.relevant for query in case.queries] == [question.relevant for question in workload.questions]
+    hotfix = next(memory.text for memory in case.memories if memory.id == "p04")
+    assert ("cherry-pick -x" in hotfix) is plain

@@ -38,6 +38,17 @@ def test_a_much_better_copy_stays_before_a_much_worse_other() -> None:
     assert diversify([1.0, 0.95, 0.2], terms, k=2) == [0, 1, 2]
 
 
+def test_the_better_half_of_the_list_is_not_crowded_out_by_what_is_different() -> None:
+    terms = weighed("retry uploads twice", "retry uploads twice", "lunch menu", "cron timer", "pooler restart")
+    scores = [1.0, 0.99, 0.95, 0.95, 0.95]
+    assert diversify(scores, terms, k=2) == [0, 2, 3, 4, 1]
+    assert diversify(scores, terms, k=4) == [0, 2, 3, 1, 4]
+
+
+def test_the_first_stays_first_whatever_its_score() -> None:
+    assert diversify([0.2, 1.0], weighed("retry uploads", "cron timer"), k=2) == [0, 1]
+
+
 def test_what_is_replaced_stands_right_behind_what_replaces_it() -> None:
     terms = weighed("upload limit three", "pooler restart", "cron timer", "quota of five")
     assert diversify([1.0, 0.9, 0.8, 0.3], terms, k=4, behind={0: 3}) == [3, 0, 1, 2]

@@ -85,6 +85,7 @@ def test_another_name_or_state_where_only_one_can_hold_replaces_the_older(older:
         ("Issue #41 is a duplicate of #12", "Issue #41 is a duplicate of #13"),
         ("The flaky assertion is in line 40 of app.py", "The flaky assertion is in line 80 of app.py"),
         ("The upload limit is 5 on server 1", "The upload limit is 5 on server 2"),
+        ("The fix is in release 1.2", "The fix is in release 1.3"),
         ("Migration 0003 is irreversible", "Migration 0004 is irreversible"),
         # both true
         ("We support Python 3.11", "We support Python 3.12"),
@@ -95,6 +96,8 @@ def test_another_name_or_state_where_only_one_can_hold_replaces_the_older(older:
         ("The outage of billing was on 2026-01-10", "The outage of billing was on 2026-02-14"),
         # nobody knows what about
         ("The port is 5433", "The port is 6543"),
+        ("The timeout is 30 s", "The timeout is 10 s"),
+        ("Their upload limit is 3", "Their upload limit is 5"),
         ("It listens on port 5433", "It listens on port 6543"),
         ("Is the staging port 5433?", "Is the staging port 6543?"),
         # the same, written otherwise
@@ -114,6 +117,17 @@ def test_an_older_memory_that_says_more_is_not_replaced() -> None:
     assert replaced(
         older, "Backups go to S3 every night. The staging database is on port 6543. It was moved for the audit."
     )
+
+
+def test_a_memory_too_long_to_be_read_whole_is_not_replaced() -> None:
+    older, newer = "The upload limit is 3.", "The upload limit is 5."
+    same = "".join(f" Fact {number} holds." for number in range(20))
+    assert not replaced(older + same, newer + same)
+    assert not replaced(older + " word" * 600, newer + " word" * 600)
+    assert not replaced(
+        f"After {'a word ' * 60} the upload limit is 3", f"After {'a word ' * 60} the upload limit is 5"
+    )
+    assert replaced(f"{older} After {'a word ' * 60}.", f"{newer} After {'a word ' * 60}.")
 
 
 def test_a_value_that_the_newer_denies_must_be_the_older_one() -> None:
@@ -165,6 +179,12 @@ def test_the_same_subject_and_single_valued_relation_with_another_object_replace
     older = owned(1, THEN, ("BillingService", "owned by", "Ana"))
     found = find_replacements([older, owned(2, LATER, ("billing-service", "owned_by", "Bo"))])
     assert [(each.newer.id, each.older.id, each.reason) for each in found] == [(2, 1, "relation")]
+
+
+def test_a_fact_that_says_more_than_its_relations_is_not_replaced_by_another_relation() -> None:
+    newer = owned(2, LATER, ("billing", "owned by", "Bo"))
+    text = "Ana has billing. She wants reviews in the morning."
+    assert not find_replacements([owned(1, THEN, ("billing", "owned by", "Ana"), text=text), newer])
 
 
 @pytest.mark.parametrize(

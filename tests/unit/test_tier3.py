@@ -223,21 +223,3 @@ def test_a_brief_has_no_words_but_those_of_the_memories_and_a_few_of_its_own(hit
     for line in (answer.brief or "").split("\n"):
         words = re.findall(r"[a-zA-Z]+", line)
         assert all(word in written or word in VOCABULARY for word in words)
-
-
-def test_the_answer_does_not_depend_on_the_hashing_of_strings() -> None:
-    """Sets of strings are walked in another order by every process."""
-    import subprocess
-    import sys
-
-    program = (
-        "from tests.unit.test_tier3 import STAGING, sources; from athena_mcp.recall.tier3 import synthesise;"
-        "print(synthesise(sources(*STAGING * 1), query='port of staging', k=5))"
-    )
-    answers = {
-        subprocess.run(
-            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed}, capture_output=True, check=True, text=True
-        ).stdout
-        for seed in ("1", "2", "3")
-    }
-    assert len(answers) == 1

@@ -57,6 +57,10 @@ def test_terms_of_another_stemmer_are_shown_as_the_text_writes_them() -> None:
     assert grouped(texts, terms)[0] == Group("policies, databases", (0, 1))
 
 
+def test_a_label_has_no_bare_numbers() -> None:
+    assert grouped(["502 from the proxy", "proxy sent 502", "lunch", "coffee"])[0].label == "proxy"
+
+
 def test_a_term_that_no_text_has_is_not_in_the_label() -> None:
     assert grouped(["Lunch"], [{"zebra": 1.0}])[0].label == ""
 
