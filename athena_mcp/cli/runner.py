@@ -41,7 +41,7 @@ def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitab
         from athena_mcp.app import open_app
 
         # What keeps it from starting is this command's own error message; once is enough.
-        logging.getLogger("athena_mcp.app").setLevel(logging.CRITICAL if settings.log_level != "DEBUG" else logging.DEBUG)
+        logging.getLogger("athena_mcp.app").setLevel("DEBUG" if settings.log_level == "DEBUG" else "CRITICAL")
         async with open_app(settings) as app:
             manager = await app.manager()
             if embedder:

@@ -205,6 +205,8 @@ SESSION_SETTINGS = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # Starting workers takes longer than all that they would do.
+    "max_parallel_workers_per_gather": "0",
     # Set before pgvector's library is loaded, which takes them over then. A scan of the index goes on until enough rows
     # have passed the filters, nearest first, and gives up after so many.
     "hnsw.iterative_scan": "strict_order",

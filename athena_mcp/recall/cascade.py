@@ -122,7 +122,7 @@ class Cascade:
             degraded=degraded,
             confidence=outcome.confidence,
             nothing_relevant=outcome.confidence < NOTHING_RELEVANT and not shown.due,
-            brief=shown.brief,
+            brief=None if outcome.confidence < NOTHING_RELEVANT else shown.brief,
             explanation=trace,
         )
         return Fresh(freeze_result(result), keep=not degraded, ttl_s=ground.holds_s)

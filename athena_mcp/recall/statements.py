@@ -85,7 +85,7 @@ def read_statement(sentence: str) -> Statement:
 
 def without_reason(sentence: str) -> str:
     """The sentence without what it gives as its reason."""
-    return _REASON.sub("", sentence, 1)
+    return _REASON.sub("", sentence, count=1)
 
 
 def differs_in_value(older: Statement, newer: Statement, *, told_apart: bool) -> bool:

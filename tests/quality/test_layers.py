@@ -61,14 +61,14 @@ FLOORS: Mapping[str, Floor] = {
 }
 
 SHARES: Mapping[str, float] = {
-    "kept": 0.93,  # of what asking all layers finds, when Athena chooses; the bar is 0.99
+    "kept": 0.94,  # of what asking all layers finds, when Athena chooses; the bar is 0.99
     "saved": 0.17,  # of the layer queries; the bar is 0.30
-    "against the best reference": 0.90,  # of what it finds; the bar is 1
+    "against the best reference": 0.91,  # of what it finds; the bar is 1
     "due": 0.95,  # of the tasks whose file, branch or phrase has come; this is the bar
-    "filed with details": 0.79,  # in the layer that the writer meant
+    "filed with details": 0.78,  # in the layer that the writer meant
     "filed by text": 0.31,
-    "separation": 0.57,  # AUROC of confidence, answered questions against unanswerable near misses; the bar is 0.75
-    "separation direct": 0.80,  # the same, direct questions only
+    "separation": 0.56,  # AUROC of confidence, answered questions against unanswerable near misses; the bar is 0.75
+    "separation direct": 0.85,  # the same, direct questions only
 }
 
 NOTHING: frozenset[str] = frozenset()
@@ -126,28 +126,20 @@ async def references(workload: Workload, static_embedder: StaticEmbedder) -> Map
     return found
 
 
-async def test_the_tables(
-    answers: list[Answer], from_all_layers: list[Answer], references: Mapping[str, list[Answer]]
-) -> None:
-    print(table({"defaults": answers, "all layers": from_all_layers, **references}))  # noqa: T201
-    print(f"layer queries saved: {saved(answers):.1%}")  # noqa: T201
-    assert len(answers) == len(from_all_layers)
-
-
 @pytest.mark.parametrize("group", GROUPS, ids=str)
-def test_each_group_of_questions_is_answered_as_well_as_before(answers: list[Answer], group: Group) -> None:
+async def test_each_group_of_questions_is_answered_as_well_as_before(answers: list[Answer], group: Group) -> None:
     floor = FLOORS[str(group)]
     found = figures(answers, group)
     assert found.frac_10 >= floor.frac_10, _misses(answers, group)
     assert found.mrr >= floor.mrr
 
 
-def test_no_reference_finds_much_more(answers: list[Answer], references: Mapping[str, list[Answer]]) -> None:
+async def test_no_reference_finds_much_more(answers: list[Answer], references: Mapping[str, list[Answer]]) -> None:
     best = max(figures(found, Group()).frac_10 for found in references.values())
     assert figures(answers, Group()).frac_10 >= SHARES["against the best reference"] * best
 
 
-def test_choosing_layers_loses_no_answers(answers: list[Answer], from_all_layers: list[Answer]) -> None:
+async def test_choosing_layers_loses_no_answers(answers: list[Answer], from_all_layers: list[Answer]) -> None:
     kept = figures(answers, Group()).frac_10 / figures(from_all_layers, Group()).frac_10
     assert kept >= SHARES["kept"], [
         (answer.question.text, sorted(answer.question.relevant))
@@ -156,7 +148,7 @@ def test_choosing_layers_loses_no_answers(answers: list[Answer], from_all_layers
     ]
 
 
-def test_choosing_layers_saves_queries(answers: list[Answer]) -> None:
+async def test_choosing_layers_saves_queries(answers: list[Answer]) -> None:
     assert saved(answers) >= SHARES["saved"]
 
 
@@ -203,6 +195,14 @@ async def test_confidence_tells_what_cannot_be_answered(
     }
     print("\nAUROC of confidence, answered against unanswerable:", found)  # noqa: T201
     assert all(found[name] >= SHARES[name] for name in found), found
+
+
+async def test_the_tables(
+    answers: list[Answer], from_all_layers: list[Answer], references: Mapping[str, list[Answer]]
+) -> None:
+    print(table({"defaults": answers, "all layers": from_all_layers, **references}))  # noqa: T201
+    print(f"layer queries saved: {saved(answers):.1%}")  # noqa: T201
+    assert len(answers) == len(from_all_layers)
 
 
 def _misses(answers: Sequence[Answer], group: Group) -> list[str]:

@@ -123,7 +123,7 @@ def test_a_memory_too_long_to_be_read_whole_is_not_replaced() -> None:
     older, newer = "The upload limit is 3.", "The upload limit is 5."
     same = "".join(f" Fact {number} holds." for number in range(20))
     assert not replaced(older + same, newer + same)
-    assert not replaced(older + " word" * 600, newer + " word" * 600)
+    assert not replaced(f"{older} A{' word' * 600}", f"{newer} A{' word' * 600}")
     assert not replaced(
         f"After {'a word ' * 60} the upload limit is 3", f"After {'a word ' * 60} the upload limit is 5"
     )

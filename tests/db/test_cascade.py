@@ -1,0 +1,204 @@
+"""The tiers, the cache and the session contexts as a caller of the manager meets them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import anyio
+import pytest
+
+from athena_mcp.app import open_app
+from athena_mcp.config import Settings
+from athena_mcp.embed.embedder import EmbedderHandle
+from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
+from athena_mcp.errors import InvalidArgument
+from athena_mcp.manager import MemoryManager
+from athena_mcp.model import Layer, RecallResult
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def second(settings: Settings, static_embedder: StaticEmbedder) -> AsyncIterator[MemoryManager]:
+    """Another server's manager on the same store."""
+    handle = EmbedderHandle(lambda: static_embedder, name=NAME, dimension=DIMENSION)
+    async with open_app(settings, embedder=lambda: handle) as app:
+        manager = await app.manager()
+        await app.warmed()
+        yield manager
+
+
+def texts(result: RecallResult) -> list[str]:
+    return [hit.memory.content for hit in result.memories]
+
+
+async def test_an_answer_is_kept_until_any_server_writes_to_the_project(
+    manager: MemoryManager, second: MemoryManager
+) -> None:
+    await manager.remember("The staging database listens on port 5433.", layer="semantic")
+    first = await manager.recall("staging database port")
+    again = await manager.recall("staging database port", include_scores=False)
+    assert (first.cache_hit, again.cache_hit) == (False, True)
+    assert texts(again) == texts(first)
+    assert "confidence" not in again.to_dict()["memories"][0]
+    await second.remember("The staging database port moved to 6000 on Monday.", layer="semantic")
+    fresh = await manager.recall("staging database port")
+    assert not fresh.cache_hit
+    assert set(texts(fresh)) > set(texts(first))
+    await second.forget(first.memories[0].memory.id)
+    assert texts(await manager.recall("staging database port")) == [
+        "The staging database port moved to 6000 on Monday."
+    ]
+
+
+async def test_a_write_to_global_ends_kept_answers_of_every_project(
+    manager: MemoryManager, second: MemoryManager
+) -> None:
+    await manager.remember("Commits are signed.", layer="semantic")
+    await manager.recall("signed commits")
+    await second.remember("Signed commits need the hardware key.", layer="semantic", project="global")
+    result = await manager.recall("signed commits")
+    assert not result.cache_hit
+    assert len(result.memories) == 2
+
+
+async def test_use_cache_false_neither_reads_nor_keeps(manager: MemoryManager) -> None:
+    await manager.remember("Lint runs before the tests.", layer="semantic")
+    for _ in range(2):
+        assert not (await manager.recall("lint order", use_cache=False)).cache_hit
+    assert not (await manager.recall("lint order")).cache_hit
+    assert (await manager.recall("lint order")).cache_hit
+
+
+async def test_a_kept_answer_does_not_outlive_the_moment_a_task_falls_due(manager: MemoryManager) -> None:
+    """The answer kept before the task is due must not hide it afterwards."""
+    due_at = datetime.now(UTC) + timedelta(seconds=1.5)
+    await manager.remember("Renew the certificate.", layer="prospective", details={"due_at": due_at.isoformat()})
+    assert (await manager.recall("certificate")).due == ()
+    with anyio.fail_after(20):
+        while not (result := await manager.recall("certificate")).due:
+            await anyio.sleep(0.05)  # noqa: ASYNC110  the moment comes by the database's clock; nothing announces it
+    assert result.due[0].memory.content == "Renew the certificate."
+
+
+async def test_a_caller_cannot_change_what_the_next_one_gets(manager: MemoryManager) -> None:
+    await manager.remember("The cache is immutable.", layer="semantic")
+    first = await manager.recall("cache", explain_reasoning=True)
+    row = first.to_dict()
+    row["memories"].clear()
+    row["explanation"].clear()
+    with pytest.raises(TypeError):
+        first.explanation["terms"] = {}  # type: ignore[index]  # that it cannot be set is the point
+    again = await manager.recall("cache", explain_reasoning=True)
+    assert again.cache_hit
+    assert again.to_dict()["explanation"]["terms"]
+    assert len(again.memories) == 1
+
+
+async def test_ten_callers_at_once_share_one_computation(manager: MemoryManager) -> None:
+    await manager.remember("Many ask, one answers.", layer="semantic")
+    before = manager.parallel_tier1_executor.get_statistics()["calls"]
+    results: list[RecallResult] = []
+
+    async def ask() -> None:
+        results.append(await manager.recall("who answers"))
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(10):
+            tasks.start_soon(ask)
+    assert {tuple(texts(result)) for result in results} == {("Many ask, one answers.",)}
+    calls = manager.parallel_tier1_executor.get_statistics()["calls"] - before
+    assert calls <= 2  # the answer itself, and at most one widening
+
+
+async def test_what_was_said_beside_a_hit_speaks_for_it_at_depth_2(manager: MemoryManager) -> None:
+    """The answer to a question shares no word with it, but stands right behind it in the conversation."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    for i in range(40):
+        await manager.remember(
+            f"Ann: filler remark number {i} about lunch", session_id=f"s{i % 4}", occurred_at=at + timedelta(hours=i)
+        )
+    await manager.remember(
+        "Ann: which broker did we pick for the telemetry pipeline?", session_id="talk", occurred_at=at
+    )
+    answer = await manager.remember("Bob: NATS.", session_id="talk", occurred_at=at + timedelta(seconds=30))
+    shallow = await manager.recall("broker for the telemetry pipeline", k=2, cascade_depth=1)
+    deep = await manager.recall("broker for the telemetry pipeline", k=2, cascade_depth=2)
+    assert shallow.cascade_depth == 1
+    assert deep.cascade_depth == 2
+    assert answer.id not in [hit.memory.id for hit in shallow.memories]
+    assert answer.id in [hit.memory.id for hit in deep.memories]
+
+
+async def test_relations_lead_two_steps_further_at_depth_2(manager: MemoryManager) -> None:
+    async def edge(text: str, subject: str, relation: str, object_: str) -> int:
+        relations = [{"subject": subject, "relation": relation, "object": object_}]
+        return (await manager.remember(text, layer="graph", relations=relations)).id
+
+    await edge("checkout depends on payments", "checkout", "depends on", "payments")
+    second = await edge("payments depends on the ledger", "payments", "depends on", "ledger")
+    third = await edge("ledger writes to orchid", "ledger", "writes to", "orchid")
+    result = await manager.recall("what does checkout depend on?", cascade_depth=2, layers=["graph"])
+    found = [hit.memory.id for hit in result.memories]
+    assert second in found
+    assert third in found
+
+
+async def test_the_layers_left_out_are_asked_when_the_answer_is_weak(manager: MemoryManager) -> None:
+    await manager.remember("Deploys happen on Thursdays.", layer="semantic")
+    await manager.remember("Rotate the pager schedule for zebrafish.", layer="prospective")
+    result = await manager.recall("zebrafish pager")
+    assert result.layers[Layer.PROSPECTIVE].status == "ok"
+    assert "Rotate the pager schedule for zebrafish." in texts(result)
+    limited = await manager.recall("zebrafish pager", layers=["semantic"])
+    assert limited.layers[Layer.PROSPECTIVE].status == "skipped"
+    assert "Rotate the pager schedule for zebrafish." not in texts(limited)
+
+
+async def test_depth_3_sums_up_with_citations_and_says_what_replaced_what(manager: MemoryManager) -> None:
+    old = await manager.remember("The API gateway runs on nginx.", layer="semantic")
+    new = await manager.remember("The API gateway runs on Envoy.", layer="semantic", replaces=old.id)
+    await manager.remember("The API gateway terminates TLS.", layer="semantic")
+    result = await manager.recall("API gateway", cascade_depth=3, explain_reasoning=True)
+    assert result.cascade_depth == 3
+    assert result.brief is not None
+    known = {f"#{hit.memory.id}" for hit in result.memories} | {f"#{old.id}"}
+    for line in result.brief.splitlines():
+        assert any(citation in line for citation in known), line
+    assert f"#{new.id}" in result.brief
+    assert f"#{old.id}" in result.brief
+    assert texts(result).count("The API gateway runs on nginx.") == 0
+
+
+async def test_an_explicit_depth_is_obeyed_and_without_auto_it_is_3(manager: MemoryManager) -> None:
+    await manager.remember("A fact to find.", layer="semantic")
+    for depth in (1, 2, 3):
+        assert (await manager.recall("fact", cascade_depth=depth)).cascade_depth == depth
+    assert (await manager.recall("fact", auto_select_depth=False)).cascade_depth == 3
+    with pytest.raises(InvalidArgument):
+        await manager.recall("fact", cascade_depth=4)
+
+
+async def test_a_question_of_another_world_is_called_so(manager: MemoryManager) -> None:
+    for i in range(30):
+        await manager.remember(f"Service number {i} retries failed requests {i + 2} times.", layer="semantic")
+    result = await manager.recall("When did Caroline adopt the puppy from the shelter?")
+    assert result.nothing_relevant
+    assert (result.confidence or 0) < 0.12
+    assert result.scope_with == ("global",)
+    known = await manager.recall("how often does service number 7 retry failed requests?")
+    assert not known.nothing_relevant
+    assert (known.confidence or 0) > (result.confidence or 0)
+
+
+async def test_a_session_remembers_its_context_and_the_caller_wins(manager: MemoryManager) -> None:
+    await manager.remember(
+        "Watch the ledger.", layer="prospective", details={"triggers": [{"on": "branch", "value": "rel/*"}]}
+    )
+    context = {"session_id": "s1", "branch": "rel/2"}
+    assert len((await manager.recall("anything", context)).due) == 1
+    assert context == {"session_id": "s1", "branch": "rel/2"}
+    assert len((await manager.recall("anything else", {"session_id": "s1"})).due) == 1
+    assert (await manager.recall("anything else", {"session_id": "s1", "branch": "main"})).due == ()
+    assert (await manager.recall("anything else", {"session_id": "s2"})).due == ()
