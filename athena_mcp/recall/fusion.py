@@ -24,7 +24,7 @@ class Weights:
     """
 
     cosine: float = 0.4
-    covered: float = 0.3
+    covered: float = 0.7
     """The share of the query's terms, by weight, that a memory has."""
     linked: float = 0.3
     beside: tuple[float, ...] = (0.3, 0.15)
@@ -47,7 +47,7 @@ class Ranked:
     score: float
     lexical: float = 0.0
     cosine: float = 0.0
-    covered: float = 0.0
+    covered: float = 0.7
     linked: float = 0.0
     context: float = 0.0
     """What its neighbours and its session add (Tier 2)."""

@@ -77,8 +77,8 @@ async def test_a_kept_answer_does_not_outlive_the_moment_a_task_falls_due(manage
     await manager.remember("Renew the certificate.", layer="prospective", details={"due_at": due_at.isoformat()})
     assert (await manager.recall("certificate")).due == ()
     with anyio.fail_after(20):
-        while not (result := await manager.recall("certificate")).due:
-            await anyio.sleep(0.05)  # noqa: ASYNC110  the moment comes by the database's clock; nothing announces it
+        while not (result := await manager.recall("certificate")).due:  # noqa: ASYNC110
+            await anyio.sleep(0.05)  # the moment comes by the database's clock; nothing announces it
     assert result.due[0].memory.content == "Renew the certificate."
 
 
