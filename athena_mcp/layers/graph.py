@@ -120,6 +120,13 @@ WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
 """
 
 
+# entities_project_id_name_key_key serves it.
+_NAMED = """
+SELECT name FROM athena.entities WHERE project_id = ANY (%(projects)s) AND name_key = ANY (%(keys)s)
+ORDER BY length(name_key) DESC, name_key LIMIT 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Related:
     """What stating relations changed: the graph memories that are replaced as a whole."""
@@ -205,3 +212,9 @@ async def expand(session: Session, query: Search, seeds: Sequence[int]) -> list[
         },
         rows=class_row(Candidate),
     )
+
+
+async def named_entity(session: Session, project_ids: Sequence[int], text: str) -> str | None:
+    """The entity with the longest name that a text names, or None."""
+    row = await session.fetch_one(_NAMED, {"projects": list(project_ids), "keys": keys_in(text)})
+    return None if row is None else str(row[0])

@@ -43,6 +43,7 @@ QUERY_CUES: Mapping[Layer, tuple[str, ...]] = {
     Layer.PROSPECTIVE: (
         "task~, goal~, todo~, to do, plan~, remind~, reminder~, deadline~, due, pending",
         "block^, blocker~, backlog, milestone~, roadmap, next, remain~, left, unfinished",
+        "status of, wait~ for|on, working on, is|are anyone|someone|anybody|somebody, yet, will, going to, on our list",
         "outstanding, upcoming, should, need~, priority~, prioritize~, prioritise~, schedule~",
         "follow~ up, followup~, later, tomorrow, in progress, assign~, open issue~, work~ on",
     ),
@@ -51,6 +52,7 @@ QUERY_CUES: Mapping[Layer, tuple[str, ...]] = {
         "own~, owner~, maintain~, maintainer~, part of, belong~, between, impact~, affect~",
         "upstream, downstream, talk~ to, inherit~, extend~, caller~, callee~, consumer~",
         "what|who|which call~|use~|import~|consume~|read~|write~",
+        "share~, block~, feed~, consume~, publish~, subscribe~, produce~, call~, invoke~, route~ to, who|whom|whose",
     ),
 }
 """Cue to layer. Semantic is not here: it is always asked."""
@@ -73,8 +75,42 @@ DECISIVE_CUES: Mapping[Layer, tuple[str, ...]] = {
 }
 """In a question these ask for one kind of memory so plainly that events need not be searched at first."""
 
+INTENT_CUES: Mapping[Layer, tuple[str, ...]] = {
+    Layer.EPISODIC: (
+        "when|why|how|where did|was|were",
+        "did we|the|it|you|i|they|anyone|anybody|someone, what made|got|happened|caused",
+        "what went wrong, what broke, what did, who did, last time, how often did, what was the outcome|result",
+    ),
+    Layer.PROCEDURAL: (
+        "how do|can|should|could|would i|we|you|one, how to, what do i|we do",
+        "what step~, the step~, in what|which order",
+        "what is|are the step~|procedure|process, what's the procedure|process|order|recipe",
+        "first thing, order of step~",
+        "which command~, what command~, what's the right|proper|best|usual way",
+    ),
+    Layer.PROSPECTIVE: (
+        "will we|the|it|they|anyone|someone, going to, plan^ to|for",
+        "planned, intend~ to, on our|my|the list|roadmap|plate",
+        "is|are anyone|anybody|someone|somebody, working on, still need~|have|has to, left to do, to be done, by when",
+        "status of, wait~ for|on, hold~ up, yet, how far, what's|whats next, who will, when will, do we still, due",
+        "what should|must|do i|we do next, open|pending|remaining|unfinished|blocked|outstanding task~|item~|work",
+    ),
+    Layer.GRAPH: (
+        "",
+        "who|what|which|whose team|service|component|module|package|library|class|function|job|queue|topic|table|bucket",
+        "which team|service|component|module|job|queue|topic|table|lambda|worker|cluster|database|script|library~",
+        "which teams|services|components|modules|jobs|queues|topics|tables|workers|clusters|databases|scripts",
+        "who own~|maintain~|run~|use~|call~|look~ after, what depend~|call~|use~|consume~|block~|share~|talk~|feed~",
+        "depend~ on, is|are part of, downstream of, upstream of, connect~ to, relate~ to, belong~ to",
+    ),
+}
+"""In a question these show what kind of memory is wanted; one of that kind is preferred among equals (fusion)."""
+
 QUESTION_OPENERS = frozenset(
-    {"what", "what's", "whats", "which", "who", "who's", "how", "where", "list", "show", "is", "are", "do", "does"}
+    {
+        *("what", "what's", "whats", "which", "who", "who's", "whose", "whom", "how", "where", "when", "why"),
+        *("list", "show", "is", "are", "do", "does", "did", "will", "has", "have", "can", "should", "was", "were"),
+    }
 )
 """First words of a question that was written without its question mark."""
 

@@ -7,14 +7,15 @@ from athena_mcp.search.wordforms import CueTable, words
 
 GOOD_ENOUGH = 0.95
 """An answer this probable is given at the depth reached (measured: docs/benchmarks.md, Depth)."""
-WEAK = 0.5
+WEAK = 0.2
 """Below this the layers that the selection left out are asked as well."""
 
 _OVERVIEW = CueTable(
     {
         Layer.SEMANTIC: (
             "summar~, summary|summaries, overview, recap, digest, timeline, history of, everything, all we know",
-            "what do we know, catch me up, bring me up to date, big picture, compare, comparison, contrast, pros and cons",
+            "what do we know, catch me up, bring me up to date, big picture",
+            "compare, comparison, contrast, pros and cons",
         )
     }
 )

@@ -31,6 +31,7 @@ def explain(search: Search, ranked: Sequence[Ranked], k: int, scope: Scope) -> d
                 "cosine": round(row.cosine, 3),
                 "covered": round(row.covered, 3),
                 "linked": round(row.linked, 3),
+                "intended": round(row.intended, 3),
                 "context": round(row.context, 3),
                 "signs": rounded(signs),
             }

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from athena_mcp.model import Layer
 from athena_mcp.search.candidates import Candidate
 from athena_mcp.search.neighbours import Neighbour
 
@@ -24,13 +25,17 @@ class Weights:
     """
 
     cosine: float = 0.4
-    covered: float = 0.7
-    """The share of the query's terms, by weight, that a memory has."""
+    covered: float = 0.4
+    """The share of the query's known terms, by weight, that a memory has."""
     linked: float = 0.3
     beside: tuple[float, ...] = (0.3, 0.15)
     """What a memory one or two places before or after in its session lends of its own score."""
     beside_cosine: float = 0.2
     """The part of the cosine in what neighbours lend."""
+    intended: float = 0.2
+    """What a memory of a kind that the question asks for by its form counts more."""
+    least_lexical: float = 0.8
+    """The share of the query's weight that the best lexical hit must have to count in full; see `fuse`."""
     session: float = 0.2
     """How well the session as a whole fits."""
 
@@ -47,28 +52,41 @@ class Ranked:
     score: float
     lexical: float = 0.0
     cosine: float = 0.0
-    covered: float = 0.7
+    covered: float = 0.0
     linked: float = 0.0
+    intended: float = 0.0
     context: float = 0.0
     """What its neighbours and its session add (Tier 2)."""
 
 
-def fuse(candidates: Iterable[Candidate], total_weight: float = 0.0, weights: Weights | None = None) -> list[Ranked]:
-    """Every candidate once, best first; of equals the later one, then the higher id.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What fusion knows of the query: the weight of all its terms, with and without those that no memory has, and the
+    kinds of memory it asks for by its form."""
 
-    `total_weight` is that of all the query's terms (`LexicalQuery.total_weight`).
-    """
-    weights = weights or Weights()
+    known_weight: float = 0.0
+    whole_weight: float = 0.0
+    intended: frozenset[Layer] = frozenset()
+
+
+def fuse(candidates: Iterable[Candidate], asked: Asked | None = None, weights: Weights | None = None) -> list[Ranked]:
+    """Every candidate once, best first; of equals the later one, then the higher id."""
+    weights, asked = weights or Weights(), asked or Asked()
     merged = merge(candidates)
-    best_lexical = max((row.lexical for row in merged), default=0.0) or 1.0
+    # The best lexical hit counts in full only when it has a fair part of the words: where all that anything shares with
+    # the question is one common word, the vectors decide.
+    best_lexical = max((row.lexical for row in merged), default=0.0)
+    scale = max(best_lexical, weights.least_lexical * asked.whole_weight) or 1.0
     best_cosine = max((row.cosine or 0.0 for row in merged), default=0.0)
     ranked = []
     for row in merged:
-        lexical = row.lexical / best_lexical
+        lexical = row.lexical / scale
         cosine = weights.cosine * share(row.cosine or 0.0, best_cosine)
-        covered = weights.covered * share(row.covered, total_weight)
+        covered = weights.covered * share(row.covered, asked.known_weight)
         linked = weights.linked * row.linked
-        ranked.append(Ranked(row, lexical + cosine + covered + linked, lexical, cosine, covered, linked))
+        intended = weights.intended if row.layer in asked.intended else 0.0
+        score = lexical + cosine + covered + linked + intended
+        ranked.append(Ranked(row, score, lexical, cosine, covered, linked, intended))
     return in_order(ranked)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,10 +11,13 @@ from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
 from athena_mcp.errors import EmbedderUnavailable
 from athena_mcp.layers.due import Due, Situation, find_due, next_due
+from athena_mcp.layers.graph import named_entity
 from athena_mcp.model import Layer
+from athena_mcp.recall.fusion import Asked
 from athena_mcp.recall.request import RecallRequest
+from athena_mcp.recall.selection import intended_layers
 from athena_mcp.search.candidates import EXACT_LIMIT, Filters, Search
-from athena_mcp.search.lexical import read_terms
+from athena_mcp.search.lexical import read_presence, read_terms
 from athena_mcp.search.scope import Scope, read_scope
 from athena_mcp.search.vector_arm import VectorArm
 
@@ -31,6 +34,11 @@ class Groundwork:
 
     scope: Scope
     search: Search
+    asked: Asked = field(default_factory=Asked)
+    entity: str | None = None
+    """An entity of the graph that the query names."""
+    presence: Mapping[Layer, float] = field(default_factory=dict)
+    """How much of the query's weight each layer has terms for."""
     due: tuple[Due, ...] = ()
     holds_s: float | None = None
     """Seconds until another task falls due by time; None when none will."""
@@ -58,12 +66,20 @@ class GroundReader:
             search = await self._search(session, request, scope, vector)
             due: tuple[Due, ...] = ()
             holds_s = None
+            entity = None
+            if scope.memories[Layer.GRAPH] and request.layers is None:
+                entity = await named_entity(session, scope.ids, request.query)
+            presence = {} if request.layers is not None else await read_presence(session, search.lexical)
             if scope.memories[Layer.PROSPECTIVE] and Layer.PROSPECTIVE in search.allowed:
                 now = self.now()
                 due = await self._due(session, request, scope, now)
                 if request.use_cache and (upcoming := await next_due(session, scope.ids, now)):
                     holds_s = (upcoming - now).total_seconds()
-        return Groundwork(scope, search, due, holds_s, (f"vector: {problem}",) if problem else ())
+        terms = search.lexical
+        asked = Asked(terms.total_weight, terms.total_weight + terms.unknown_weight, intended_layers(request.query))
+        return Groundwork(
+            scope, search, asked, entity, presence, due, holds_s, (f"vector: {problem}",) if problem else ()
+        )
 
     async def _embed(self, query: str) -> tuple[Vector | None, str | None]:
         embedder = self.vectors.embedder

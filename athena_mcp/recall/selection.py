@@ -7,17 +7,18 @@ than one more query. The other layers are asked on a cue. A later tier may widen
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from athena_mcp.model import Layer
-from athena_mcp.recall.cues import DECISIVE_CUES, PHASE_CUES, QUERY_CUES, QUESTION_OPENERS, SUBJECTS
+from athena_mcp.recall.cues import DECISIVE_CUES, INTENT_CUES, PHASE_CUES, QUERY_CUES, QUESTION_OPENERS, SUBJECTS
 from athena_mcp.search.wordforms import CueTable, words
 
 _QUERY = CueTable(QUERY_CUES)
 _DECISIVE = CueTable(DECISIVE_CUES)
+_INTENT = CueTable(INTENT_CUES)
 _PHASE = CueTable(PHASE_CUES)
 
 
@@ -37,6 +38,8 @@ def select_layers(query: str, context: Mapping[str, Any] | None = None) -> Selec
     asked: dict[Layer, str] = {}
     for layer, cue in _QUERY.first_by_meaning(words(query)).items():
         asked[layer] = f"asked: '{cue}' speaks of {SUBJECTS[layer]}"
+    for layer in intended_layers(query):
+        asked.setdefault(layer, f"asked: the question is one for {SUBJECTS[layer]}")
     for layer, reason in _context_reasons(context or {}).items():
         asked.setdefault(layer, reason)
     asked[Layer.SEMANTIC] = "asked: facts always are"
@@ -53,11 +56,59 @@ def select_layers(query: str, context: Mapping[str, Any] | None = None) -> Selec
     return Selection(tuple(layer for layer in Layer if layer in asked), MappingProxyType(reasons))
 
 
+HAS_THE_WORDS = 0.75
+"""A layer with words for this share of what the best one has is asked, cue or not."""
+LACKS_THE_WORDS = 0.6
+"""A layer with words for less than this share is not asked on a mere cue: its best memory could hardly reach the list."""
+
+
+def by_presence(selection: Selection, query: str, presence: Mapping[Layer, float]) -> Selection:
+    """The selection corrected by what the layers hold: `presence` is how much of the query's weight each has words for.
+
+    Facts, and the kinds of memory that the question asks for by its form, are asked in any case.
+    """
+    most = max(presence.values(), default=0.0)
+    if most <= 0:
+        return selection
+    sure = intended_layers(query) | {Layer.SEMANTIC}
+    layers, reasons = [], dict(selection.reasons)
+    for layer in Layer:
+        share = presence.get(layer, 0.0) / most
+        if layer in selection.layers and (layer in sure or share >= LACKS_THE_WORDS):
+            layers.append(layer)
+        elif share >= HAS_THE_WORDS:
+            layers.append(layer)
+            reasons[layer] = "asked: it has words of the query"
+        elif layer in selection.layers:
+            reasons[layer] = "not asked: it has few words of the query"
+    return Selection(tuple(layers), MappingProxyType(reasons))
+
+
+def with_graph(selection: Selection, entity: str) -> Selection:
+    """The selection with the graph asked too, because the query names one of its entities."""
+    if Layer.GRAPH in selection.layers:
+        return selection
+    reasons = {**selection.reasons, Layer.GRAPH: f"asked: the query names '{entity[:60]}'"}
+    layers = tuple(layer for layer in Layer if layer in selection.layers or layer is Layer.GRAPH)
+    return Selection(layers, MappingProxyType(reasons))
+
+
+def intended_layers(query: str) -> frozenset[Layer]:
+    """The layers whose kind of memory a question asks for by its form; none when `query` is no question."""
+    query_words = words(query)
+    if not _is_question(query, query_words):
+        return frozenset()
+    return frozenset(_INTENT.first_by_meaning(query_words)) | frozenset(_DECISIVE.first_by_meaning(query_words))
+
+
 def _decisive_cue(query: str) -> dict[Layer, str]:
     """The plain wishes for one kind of memory, if `query` is a question at all."""
     query_words = words(query)
-    is_question = query.rstrip().endswith("?") or (query_words and query_words[0] in QUESTION_OPENERS)
-    return _DECISIVE.first_by_meaning(query_words) if is_question else {}
+    return _DECISIVE.first_by_meaning(query_words) if _is_question(query, query_words) else {}
+
+
+def _is_question(query: str, query_words: Sequence[str]) -> bool:
+    return query.rstrip().endswith("?") or bool(query_words and query_words[0] in QUESTION_OPENERS)
 
 
 def _context_reasons(context: Mapping[str, Any]) -> dict[Layer, str]:

@@ -11,7 +11,7 @@ from athena_mcp.recall.ground import Groundwork
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.prepared import PreparedContext
 from athena_mcp.recall.request import RecallRequest
-from athena_mcp.recall.selection import Selection, select_layers
+from athena_mcp.recall.selection import Selection, by_presence, select_layers, with_graph
 from athena_mcp.search.candidates import Candidate
 
 EMPTY = "holds nothing in this scope"
@@ -45,6 +45,10 @@ async def ask_layers(
         if request.layers is not None
         else select_layers(request.query, context)
     )
+    if request.layers is None:
+        selection = by_presence(selection, request.query, ground.presence)
+        if ground.entity is not None:
+            selection = with_graph(selection, ground.entity)
     empty = {layer for layer in Layer if not ground.scope.memories[layer]}
     asked = [layer for layer in selection.layers if layer not in empty]
     outcomes = {
@@ -81,7 +85,7 @@ async def _ask(
     candidates = before.candidates + brought
     return Answered(
         candidates=candidates,
-        ranked=tuple(fuse(candidates, ground.search.lexical.total_weight)),
+        ranked=tuple(fuse(candidates, ground.asked)),
         outcomes={**before.outcomes, **{layer: answer.outcomes[layer.value] for layer in layers}},
         left_out=tuple(layer for layer in before.left_out if layer not in layers),
     )

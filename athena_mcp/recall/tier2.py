@@ -16,7 +16,7 @@ from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
 from athena_mcp.layers.graph import expand
 from athena_mcp.model import Layer
-from athena_mcp.recall.fusion import Ranked, fuse, in_order, with_context
+from athena_mcp.recall.fusion import Asked, Ranked, fuse, in_order, with_context
 from athena_mcp.recall.ground import Groundwork
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.tier1 import Answered
@@ -37,7 +37,7 @@ async def enrich(database: Database, request: RecallRequest, ground: Groundwork,
         return answered
     async with database.session() as session:
         linked = await _linked(session, ground, answered.ranked)
-        ranked = _with_links(answered.ranked, linked, ground.search.lexical.total_weight)
+        ranked = _with_links(answered.ranked, linked, ground.asked)
         seeds = [row.candidate.id for row in ranked[:SEEDS]]
         # A layer that failed is missing from the answer; a part of it that came in by the back door would hide that.
         layers = ground.search.allowed - {layer for layer, row in answered.outcomes.items() if row.failed}
@@ -55,10 +55,10 @@ async def _linked(session: Session, ground: Groundwork, ranked: Sequence[Ranked]
     return await expand(session, ground.search, [row.candidate.id for row in ranked[:GRAPH_SEEDS]])
 
 
-def _with_links(ranked: Sequence[Ranked], linked: Sequence[Candidate], total_weight: float) -> list[Ranked]:
+def _with_links(ranked: Sequence[Ranked], linked: Sequence[Candidate], asked: Asked) -> list[Ranked]:
     if not linked:
         return list(ranked)
-    return fuse([*(row.candidate for row in ranked), *linked], total_weight)
+    return fuse([*(row.candidate for row in ranked), *linked], asked)
 
 
 def _prefer(row: Ranked, session_id: str) -> Ranked:

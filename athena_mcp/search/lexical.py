@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from athena_mcp.db.session import Session
+from athena_mcp.model import Layer
 from athena_mcp.search.scope import Scope
 
 # Robertson and Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond" (2009); the usual values.
@@ -126,3 +127,25 @@ def weigh_terms(found: Sequence[Term], size: int, mean_length: float) -> Lexical
 def inverse_document_frequency(df: int, size: int) -> float:
     """ln(1 + (N - df + 0.5) / (df + 0.5))."""
     return math.log(1 + max(0.0, size - df + 0.5) / (df + 0.5))
+
+
+# A probe of the covering index of each layer's partition, a term at a time.
+_PRESENCE = """
+SELECT w.weight,
+    EXISTS (SELECT 1 FROM athena.postings_episodic p WHERE p.project_id = w.project_id AND p.term_id = w.term_id),
+    EXISTS (SELECT 1 FROM athena.postings_semantic p WHERE p.project_id = w.project_id AND p.term_id = w.term_id),
+    EXISTS (SELECT 1 FROM athena.postings_procedural p WHERE p.project_id = w.project_id AND p.term_id = w.term_id),
+    EXISTS (SELECT 1 FROM athena.postings_prospective p WHERE p.project_id = w.project_id AND p.term_id = w.term_id),
+    EXISTS (SELECT 1 FROM athena.postings_graph p WHERE p.project_id = w.project_id AND p.term_id = w.term_id)
+FROM unnest(%(projects)s::integer[], %(terms)s::integer[], %(weights)s::float8[]) AS w (project_id, term_id, weight)
+"""
+
+
+async def read_presence(session: Session, query: LexicalQuery) -> dict[Layer, float]:
+    """How much of the query's weight each layer has terms for: the most that its best memory could match by words."""
+    present = dict.fromkeys(Layer, 0.0)
+    values = {"projects": query.project_ids, "terms": query.term_ids, "weights": query.weights}
+    for weight, *has in await session.fetch(_PRESENCE, values):
+        for layer, found in zip(Layer, has, strict=True):
+            present[layer] += weight if found else 0.0
+    return present
