@@ -96,8 +96,8 @@ INTENT_CUES: Mapping[Layer, tuple[str, ...]] = {
         "what should|must|do i|we do next, open|pending|remaining|unfinished|blocked|outstanding task~|item~|work",
     ),
     Layer.GRAPH: (
-        "",
-        "who|what|which|whose team|service|component|module|package|library|class|function|job|queue|topic|table|bucket",
+        "who|what|which|whose team|service|component|module|package|library|class|function",
+        "who|what|which|whose job|queue|topic|table|bucket",
         "which team|service|component|module|job|queue|topic|table|lambda|worker|cluster|database|script|library~",
         "which teams|services|components|modules|jobs|queues|topics|tables|workers|clusters|databases|scripts",
         "who own~|maintain~|run~|use~|call~|look~ after, what depend~|call~|use~|consume~|block~|share~|talk~|feed~",

@@ -59,7 +59,7 @@ def select_layers(query: str, context: Mapping[str, Any] | None = None) -> Selec
 HAS_THE_WORDS = 0.75
 """A layer with words for this share of what the best one has is asked, cue or not."""
 LACKS_THE_WORDS = 0.6
-"""A layer with words for less than this share is not asked on a mere cue: its best memory could hardly reach the list."""
+"""A layer with words for less than this share is not asked on a mere cue: it could hardly reach the list."""
 
 
 def by_presence(selection: Selection, query: str, presence: Mapping[Layer, float]) -> Selection:

@@ -149,7 +149,7 @@ def test_tags_are_trimmed_and_not_repeated() -> None:
 
 def test_an_unknown_key_is_named_with_the_nearest_known_one() -> None:
     error = refused(v.check_mapping, "details", {"outcom": "success"}, ("kind", "outcome"))
-    assert "details.'outcom'" in str(error)
+    assert "details.outcom: " in str(error)
     assert "did you mean 'outcome'?" in str(error)
     assert refused(v.check_mapping, "details", ["outcome"], ("kind",)).argument == "details"
     assert len(str(refused(v.check_mapping, "details", {"x" * 100_000: 1, 5: 2}, ("kind",)))) < 300
