@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import click
 
 from athena_mcp.cli.demo_script import PROJECT, QUESTIONS, Lesson, Question, lessons
@@ -18,6 +19,7 @@ from athena_mcp.cli.options import common_options, settings_of
 from athena_mcp.cli.output import note, one_line, say, visible
 from athena_mcp.cli.runner import run
 from athena_mcp.cli.stats import stats_text
+from athena_mcp.embed.embedder import WARMING
 
 if TYPE_CHECKING:
     # Brings the SDK, which takes half a second that `--help` should not cost.
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 _CELLS = 100
 _STOP_WAIT_S = 10.0
+_WARM_S = 10.0
+_WARM_POLL_S = 0.1
 _SHOWN_SECTIONS = ("recall", "executor", "store")
 
 
@@ -61,11 +65,19 @@ async def _show(folder: Path) -> None:
             await _remember(client, lesson, ids)
     say("\nIt is stopped. Second process: another agent asks.\n")
     async with connected(server) as client:
+        await _until_warm(client)
         for question in QUESTIONS:
             await _recall(client, question)
         statistics = await client.call("stats")
         say("What `athena-mcp stats` shows, in part\n")
         say(stats_text({name: statistics[name] for name in _SHOWN_SECTIONS if name in statistics}))
+
+
+async def _until_warm(client: StdioClient) -> None:
+    """Wait for the embedder, so that the answers show what an agent sees from its second minute on."""
+    with anyio.move_on_after(_WARM_S):
+        while (await client.call("stats", section="embedder"))["embedder"].get("degraded") == WARMING:
+            await anyio.sleep(_WARM_POLL_S)
 
 
 async def _remember(client: StdioClient, lesson: Lesson, ids: dict[str, int]) -> None:
@@ -94,7 +106,8 @@ async def _recall(client: StdioClient, question: Question) -> None:
     say(f'  "{question.query}"  ({question.shows})')
     if answer.get("nothing_relevant") or not answer["memories"]:
         say("     nothing relevant is remembered")
-    for number, row in enumerate(answer["memories"][:2]):
+    shown = () if answer.get("nothing_relevant") else answer["memories"][:2]
+    for number, row in enumerate(shown):
         say(f"     #{row['id']:<2} {row['layer']:<11} {_sureness(row)}{one_line(row['content'], _CELLS - 20)}")
         # The best one is shown with what makes it an answer.
         for fact in _facts(row.get("details", {})) if number == 0 else ():
