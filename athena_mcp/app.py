@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 PUBLISH_EVERY_S = 5.0
 """How often, at most, a server publishes its statistics; a process that ends sooner publishes none."""
 LAST_PUBLISH_S = 0.3
-_HEAVY = ("athena_mcp.manager", "athena_mcp.db.migrate", "athena_mcp.embed.static", "athena_mcp.remember.redact")
+_HEAVY = ("athena_mcp.manager", "athena_mcp.db.migrate", "athena_mcp.embed.choose", "athena_mcp.remember.redact")
 
 
 class App:
@@ -114,16 +114,19 @@ class App:
     async def _assemble(self) -> MemoryManager:
         from athena_mcp.db.migrate import migrate
         from athena_mcp.db.pool import Database
-        from athena_mcp.embed.static import static_handle
+        from athena_mcp.embed.choose import configured_handle
         from athena_mcp.manager import MemoryManager
         from athena_mcp.recall.cascade import Cascade, query_methods
         from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
         from athena_mcp.remember.load import BulkLoader
         from athena_mcp.remember.pipeline import RememberPipeline
         from athena_mcp.remember.redact import Redactor
+        from athena_mcp.search.language import ensure_language
+        from athena_mcp.search.upkeep import keep_up
         from athena_mcp.search.vector_arm import VectorArm
 
-        vectors = self._vectors = VectorArm((self._make_handle or static_handle)())
+        make_handle = self._make_handle or partial(configured_handle, self.settings)
+        vectors = self._vectors = VectorArm(make_handle())
         database = Database(self._find_server, max_connections=self.settings.max_connections)
         self._tasks.start_soon(_guarded, "loading the embedder", vectors.warm)
         connection = await database.connect()
@@ -134,6 +137,8 @@ class App:
                 await connection.close()
         await database.open()
         self._database = database
+        if self.settings.language is not None:
+            await ensure_language(database, self.settings.language)
         await vectors.register(database)
         cascade = Cascade(database, vectors, task_group=self._tasks)
         executor = ParallelTier1Executor(
@@ -161,7 +166,8 @@ class App:
         self.statistics.attach(
             "database", lambda: {"kind": "embedded" if self.settings.embedded else "external", **database.counts()}
         )
-        self._tasks.start_soon(_guarded, "background work", partial(self._tend, manager, vectors, database))
+        self._tasks.start_soon(_guarded, "upkeep", partial(keep_up, vectors, database))
+        self._tasks.start_soon(_guarded, "publishing the statistics", partial(self._publish, manager))
         return manager
 
     async def _find_server(self) -> str:
@@ -175,13 +181,8 @@ class App:
         address = await anyio.to_thread.run_sync(self._server.start, abandon_on_cancel=True)
         return address.conninfo
 
-    async def _tend(self, manager: MemoryManager, vectors: VectorArm, database: Database) -> None:
-        """What goes on in the background: late vectors, and the statistics for the others. Failures only cost that."""
-        try:
-            await vectors.warmed()
-            await vectors.backfill(database)
-        except AthenaError as error:
-            log.warning("Memories without a vector stay without for now: %s", error)
+    async def _publish(self, manager: MemoryManager) -> None:
+        """Leave the statistics where the others can read them. A failure only costs that."""
         revision = 0
         while True:
             await anyio.sleep(PUBLISH_EVERY_S)
@@ -200,6 +201,8 @@ class App:
                     await self._manager.publish()
                 except AthenaError as error:
                     log.info("The statistics could not be published: %s", error)
+        if self._vectors is not None:
+            await self._vectors.close()
         if self._database is not None:
             await self._database.close()
         if self._server is not None:

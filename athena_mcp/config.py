@@ -141,7 +141,7 @@ def check_embed_settings(url: str | None, model: str | None, api_key: str | None
         raise ConfigurationError("ATHENA_EMBED_URL must not hold a user or password; use ATHENA_EMBED_API_KEY.")
     if model is None or not 0 < len(model.strip()) <= MAX_MODEL_CHARS or not model.isprintable():
         raise ConfigurationError(
-            f"ATHENA_EMBED_URL needs ATHENA_EMBED_MODEL, the name of a model there (up to {MAX_MODEL_CHARS} characters)."
+            f"ATHENA_EMBED_URL needs ATHENA_EMBED_MODEL, a model's name (up to {MAX_MODEL_CHARS} characters)."
         )
     if api_key is not None and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
         raise ConfigurationError("ATHENA_EMBED_API_KEY has characters that no key has, such as a space or a line end.")

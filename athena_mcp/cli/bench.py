@@ -54,8 +54,8 @@ def command() -> None:
     """Measure Athena on this machine: how well it recalls, how fast it answers, what it costs.
 
     Each benchmark works in a temporary store with a PostgreSQL of its own that is removed at the end, and says what
-    machine it ran on. `quality` and `devlog` use another store when --data-dir or --database-url names one; what they
-    put there they forget.
+    machine it ran on. `quality`, `devlog` and `calibration` use another store when --data-dir or --database-url names
+    one; what they put there they forget.
 
     \b
     Examples:  athena-mcp bench devlog .
@@ -100,6 +100,62 @@ def _quality(
     _run_quality(
         flags, [read_case(path) for path in files], out, k=k, through=through, pooled=pooled, limit=limit_queries
     )
+
+
+@command.command("calibration")
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="CASE.json…"
+)
+@click.option("--k", type=click.IntRange(3, 50), default=10, show_default=True, help="Memories a recall.")
+@click.option("--limit-queries", type=click.IntRange(min=1), metavar="N", help="Only the first N questions of a case.")
+@click.option("--fit", is_flag=True, help="Print constants fitted on these cases, as the module that holds them.")
+@click.option("--write", "module", type=_FILE, metavar="FILE.py", help="Write that module to a file.")
+@_json_out
+@common_options
+@click.pass_obj
+def _calibration(
+    flags: Flags,
+    files: tuple[Path, ...],
+    k: int,
+    limit_queries: int | None,
+    fit: bool,
+    module: Path | None,
+    out: Path | None,
+) -> None:
+    """Whether the confidence is what it says: of the answers called 70 % sure, 70 % should hold the answer.
+
+    Cases are those of `bench quality`. Every question is asked as it is, in a copy of the store that lacks its relevant
+    memories, and in the store of another case; a question without relevant memories is asked as it is. The constants
+    that Athena ships are judged beside constants fitted without the case that they are judged on.
+
+    \b
+    Example:  athena-mcp bench calibration case-*.json --fit
+    """
+    from athena_mcp.bench.calibration.collect import CalibrationPlan
+    from athena_mcp.bench.calibration.run import measure_calibration
+    from athena_mcp.bench.machine import describe_machine
+    from athena_mcp.bench.quality.case import read_case
+    from athena_mcp.bench.store import PROJECT, postgresql_version, temporary_folder
+
+    _check_writable(out)
+    _check_writable(module)
+    cases = tuple(read_case(path) for path in files)
+    given = settings_of(flags)
+    with temporary_folder() as folder:
+        own = flags.data_dir is not None or flags.database_url is not None
+        settings = given if own else Settings(data_dir=folder / "data", project=PROJECT)
+        machine = describe_machine(run(lambda: postgresql_version(settings)))
+        plan = CalibrationPlan(cases, settings, k, limit_queries, keep_clean=own)
+        wanted = fit or module is not None
+        report = run(lambda: measure_calibration(plan, machine, fit=wanted, progress=progress_bar))
+    _show(report, machine.sentence(), out)
+    if report.constants is not None:
+        if module is None:
+            say()
+            say(visible(report.constants.module()))
+        else:
+            module.write_text(report.constants.module(), encoding="utf-8")
+            note(f"Written to {visible(str(module))}.")
 
 
 @command.command("devlog")

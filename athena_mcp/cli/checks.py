@@ -35,6 +35,8 @@ def run_checks(settings: Settings | None) -> list[Finding]:
                 ("embedded server", lambda: _embedded_server(chosen.data_dir)),
                 ("stray servers", lambda: _strays(chosen.data_dir)),
             ]
+        if chosen.embed_url:
+            checks.append(("embeddings service", lambda: _embeddings_service(chosen)))
         checks.append(("database", lambda: _database(chosen)))
     return [finding for name, check in checks for finding in _isolated(name, check)]
 
@@ -156,9 +158,33 @@ def _git() -> Iterable[Finding]:
 
 def _database(settings: Settings) -> Iterable[Finding]:
     from athena_mcp.db.inspect import OwnEmbedder, inspect_database
-    from athena_mcp.embed.static import DIMENSION, NAME
+    from athena_mcp.embed.choose import configured_handle
+    from athena_mcp.embed.static import NAME
 
-    return run(lambda: inspect_database(settings, OwnEmbedder(NAME, DIMENSION)))
+    handle = configured_handle(settings)
+    return run(lambda: inspect_database(settings, OwnEmbedder(handle.name or NAME, handle.dimension)))
+
+
+def _embeddings_service(settings: Settings) -> Iterable[Finding]:
+    from athena_mcp.embed.choose import configured_handle
+
+    handle = configured_handle(settings)
+
+    async def ask() -> bool:
+        try:
+            return await handle.warm() is not None
+        finally:
+            await handle.close()
+
+    if run(ask, database=False):
+        yield Finding("embeddings service", "ok", f"{settings.embed_model} answers, {handle.dimension} dimensions")
+    else:
+        yield Finding(
+            "embeddings service",
+            "failed",
+            handle.reason or "no answer",
+            "Until it answers, recall goes by words, and what is remembered gets its vectors later.",
+        )
 
 
 def _public_url(url: str) -> str:

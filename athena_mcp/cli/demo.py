@@ -76,7 +76,8 @@ async def _show(folder: Path) -> None:
 async def _until_warm(client: StdioClient) -> None:
     """Wait for the embedder, so that the answers show what an agent sees from its second minute on."""
     with anyio.move_on_after(_WARM_S):
-        while (await client.call("stats", section="embedder"))["embedder"].get("degraded") == WARMING:
+        # Only the server knows when; it has no way to tell a client of it.
+        while (await client.call("stats", section="embedder"))["embedder"].get("degraded") == WARMING:  # noqa: ASYNC110
             await anyio.sleep(_WARM_POLL_S)
 
 

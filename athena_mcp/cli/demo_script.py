@@ -104,6 +104,7 @@ def lessons(now: datetime) -> tuple[Lesson, ...]:
 QUESTIONS = (
     Question("when did the build last fail?", "what happened"),
     Question("why did we not use Redis for logins?", "what is true, asked in other words"),
+    Question("which port does staging listen on?", "what is true, without the secret it came with"),
     Question("how do we cut a release?", "how it is done, and how often it went well"),
     Question("what is left to do?", "what is to be done, due on this branch", {"branch": "release/2.5"}),
     Question("what depends on the auth service?", "how things hang together"),

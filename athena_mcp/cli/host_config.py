@@ -65,15 +65,13 @@ def explicit_environment(flags: Flags, settings: Settings) -> dict[str, str]:
         env["ATHENA_PROJECT"] = project
     if flags.log_level or settings.log_level != "WARNING":
         env["ATHENA_LOG_LEVEL"] = settings.log_level
-    for name, value in (
-        ("ATHENA_EMBED_URL", settings.embed_url),
-        ("ATHENA_EMBED_MODEL", settings.embed_model),
-        ("ATHENA_EMBED_API_KEY", settings.embed_api_key),
-        ("ATHENA_LANGUAGE", settings.language),
-    ):
-        if value is not None:
-            env[name] = value
-    return env
+    further = {
+        "ATHENA_EMBED_URL": settings.embed_url,
+        "ATHENA_EMBED_MODEL": settings.embed_model,
+        "ATHENA_EMBED_API_KEY": settings.embed_api_key,
+        "ATHENA_LANGUAGE": settings.language,
+    }
+    return env | {name: value for name, value in further.items() if value is not None}
 
 
 def _given_project(flags: Flags) -> str | None:

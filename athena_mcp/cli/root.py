@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "stats": "athena_mcp.cli.stats",
     "export": "athena_mcp.cli.export_file",
     "import": "athena_mcp.cli.import_file",
+    "reembed": "athena_mcp.cli.reembed",
     "bench": "athena_mcp.cli.bench",
 }
 """Each command and the module whose `command` it is, in the order of the help."""

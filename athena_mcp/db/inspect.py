@@ -23,7 +23,7 @@ Connection = psycopg.AsyncConnection[Any]
 
 @dataclass(frozen=True, slots=True)
 class OwnEmbedder:
-    """The embedder that this installation has, by the name its vectors are stored under."""
+    """The embedder of these settings, by the name its vectors are stored under; dimension 0 when it is not known."""
 
     name: str
     dimension: int
@@ -101,8 +101,8 @@ async def _embedder(connection: Connection, own: OwnEmbedder) -> Finding:
     row = await cursor.fetchone()
     if row is None:
         return Finding("embedder", "ok", "none recorded yet")
-    if tuple(row) != (own.name, own.dimension):
-        advice = "Export the memories and import them into a new data folder or database, where they are embedded anew."
+    if row[0] != own.name or own.dimension not in (0, row[1]):
+        advice = f"Run `athena-mcp reembed` to change the store to {own.name}, or go back to the other embedder."
         return Finding("embedder", "failed", f"the store's vectors are of {row[0]} ({row[1]} dimensions)", advice)
     return Finding("embedder", "ok", f"the store's vectors are of {row[0]} ({row[1]} dimensions)")
 

@@ -1,4 +1,4 @@
-"""The address of an embeddings service: one request with its time limits and retries, and errors that give nothing away.
+"""The address of an embeddings service: one request, its time limits and retries, and errors that give nothing away.
 
 No error repeats the key, a text, the service's own words (which may quote either) or more of the address than its host.
 """

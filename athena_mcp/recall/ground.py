@@ -56,13 +56,16 @@ class GroundReader:
     async def read_scope(self, request: RecallRequest) -> Scope:
         """The scope of a recall as it is now; its versions tell whether a kept answer still holds."""
         async with self.database.session() as session:
-            return await read_scope(session, request.scope)
+            scope = await read_scope(session, request.scope)
+        self.vectors.notice(scope.embedder_id)
+        return scope
 
     async def lay(self, request: RecallRequest) -> Groundwork:
         """Embed the query once, weigh its terms once, and look what is due."""
         vector, problem = await self._embed(request.query)
         async with self.database.session() as session:
             scope = await read_scope(session, request.scope)
+            self.vectors.notice(scope.embedder_id)
             search = await self._search(session, request, scope, vector)
             due: tuple[Due, ...] = ()
             holds_s = None

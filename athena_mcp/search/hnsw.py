@@ -8,11 +8,12 @@ changes its embedder keeps vectors of two dimensions side by side, each with its
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import anyio
-from psycopg.sql import SQL, Composed, Identifier, Literal
+from psycopg.sql import SQL, Identifier, Literal
 
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
@@ -99,6 +100,15 @@ async def tend_indexes(database: Database, embedder_id: int | None = None) -> No
                 await _build(session, wanted)
 
 
+async def drop_indexes(session: Session, embedder_ids: Sequence[int]) -> None:
+    """Drop the indexes on the vectors of these embedders; not inside a transaction."""
+    with anyio.fail_after(BUILD_S):
+        for embedder_id in embedder_ids:
+            for layer in Layer:
+                name = Wanted(layer.value, embedder_id, 0).name
+                await session.execute(_DROP.format(name=Identifier("athena", name)))
+
+
 async def _plan(session: Session, embedder_id: int | None) -> Plan:
     """What is to be done now."""
     values = {"embedder": embedder_id, "limit": EXACT_LIMIT, "global": GLOBAL_PROJECT}
@@ -128,10 +138,5 @@ async def _build(session: Session, wanted: Wanted) -> None:
     # One worker: it need not be fast, and parallel ones want shared memory that containers are short of.
     await session.execute("SELECT set_config('maintenance_work_mem', %s, false)", (BUILD_MEMORY,))
     await session.execute("SELECT set_config('max_parallel_maintenance_workers', '0', false)")
-    await session.execute(build_statement(values))
+    await session.execute(_BUILD.format(**values))
     log.info("Built the vector index of the %s layer in %.0f s.", wanted.layer, anyio.current_time() - started)
-
-
-def build_statement(values: dict[str, Identifier | Literal]) -> Composed:
-    """The statement that makes an index."""
-    return _BUILD.format(**values)

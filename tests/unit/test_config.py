@@ -52,7 +52,16 @@ def test_a_flag_wins_over_the_environment_and_that_over_the_default(tmp_path: Pa
 
 
 def test_an_empty_variable_is_as_good_as_none(tmp_path: Path) -> None:
-    names = ("ATHENA_DATABASE_URL", "ATHENA_DATA_DIR", "ATHENA_PROJECT", "ATHENA_LOG_LEVEL")
+    names = (
+        "ATHENA_DATABASE_URL",
+        "ATHENA_DATA_DIR",
+        "ATHENA_PROJECT",
+        "ATHENA_LOG_LEVEL",
+        "ATHENA_EMBED_URL",
+        "ATHENA_EMBED_MODEL",
+        "ATHENA_EMBED_API_KEY",
+        "ATHENA_LANGUAGE",
+    )
     assert resolve_settings(dict.fromkeys(names, ""), cwd=tmp_path) == resolve_settings({}, cwd=tmp_path)
 
 
@@ -74,12 +83,45 @@ def test_a_data_folder_may_be_relative_or_start_at_home(monkeypatch: pytest.Monk
         ({"ATHENA_PROJECT": "   "}, "ATHENA_PROJECT"),
         ({"ATHENA_PROJECT": "two\nlines"}, "ATHENA_PROJECT"),
         ({"ATHENA_PROJECT": "x" * (MAX_NAME_CHARS + 1)}, "ATHENA_PROJECT"),
+        ({"ATHENA_EMBED_URL": "ftp://hunter2/v1", "ATHENA_EMBED_MODEL": "m"}, "ATHENA_EMBED_URL"),
+        ({"ATHENA_EMBED_URL": "localhost:11434/hunter2", "ATHENA_EMBED_MODEL": "m"}, "ATHENA_EMBED_URL"),
+        ({"ATHENA_EMBED_URL": "https:///hunter2", "ATHENA_EMBED_MODEL": "m"}, "ATHENA_EMBED_URL"),
+        ({"ATHENA_EMBED_URL": "http://[hunter2", "ATHENA_EMBED_MODEL": "m"}, "ATHENA_EMBED_URL"),
+        ({"ATHENA_EMBED_URL": "http://h:port/hunter2", "ATHENA_EMBED_MODEL": "m"}, "ATHENA_EMBED_URL"),
+        ({"ATHENA_EMBED_URL": "http://me:hunter2@h/v1", "ATHENA_EMBED_MODEL": "m"}, "ATHENA_EMBED_API_KEY"),
+        ({"ATHENA_EMBED_URL": "http://h/v1"}, "ATHENA_EMBED_MODEL"),
+        ({"ATHENA_EMBED_URL": "http://h/v1", "ATHENA_EMBED_MODEL": "m" * 181}, "ATHENA_EMBED_MODEL"),
+        (
+            {"ATHENA_EMBED_URL": "http://h/v1", "ATHENA_EMBED_MODEL": "m", "ATHENA_EMBED_API_KEY": "hunter2\n"},
+            "ATHENA_EMBED_API_KEY",
+        ),
+        ({"ATHENA_LANGUAGE": "two\nlines"}, "ATHENA_LANGUAGE"),
+        ({"ATHENA_LANGUAGE": "x" * 64}, "ATHENA_LANGUAGE"),
     ],
 )
 def test_a_setting_that_cannot_work_is_named_without_its_secret(environ: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigurationError, match=named) as raised:
         resolve_settings(environ)
     assert "hunter2" not in str(raised.value)
+
+
+def test_an_embeddings_service_and_a_language_are_taken_from_flags_and_environment() -> None:
+    environ = {
+        "ATHENA_EMBED_URL": "http://localhost:11434/v1",
+        "ATHENA_EMBED_MODEL": "nomic-embed-text",
+        "ATHENA_EMBED_API_KEY": "sk-hunter2",
+        "ATHENA_LANGUAGE": "german",
+    }
+    given = resolve_settings(environ)
+    assert (given.embed_url, given.embed_model) == ("http://localhost:11434/v1", "nomic-embed-text")
+    assert (given.embed_api_key, given.language) == ("sk-hunter2", "german")
+    assert "hunter2" not in repr(given)
+    flagged = resolve_settings(environ, embed_url="https://h/v1", embed_model="other", language="russian")
+    assert (flagged.embed_url, flagged.embed_model, flagged.language) == ("https://h/v1", "other", "russian")
+    # A model and a key alone mean nothing.
+    del environ["ATHENA_EMBED_URL"]
+    bare = resolve_settings(environ)
+    assert (bare.embed_url, bare.embed_model, bare.embed_api_key) == (None, None, None)
 
 
 def test_the_repr_of_settings_shows_no_password() -> None:

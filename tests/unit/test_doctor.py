@@ -10,6 +10,7 @@ from athena_mcp.cli.checks import run_checks
 from athena_mcp.cli.doctor import findings_text
 from athena_mcp.config import Settings
 from athena_mcp.db.findings import Finding
+from tests.embedding_service import Answer, running_service
 
 
 def test_without_settings_the_program_itself_is_still_checked() -> None:
@@ -67,3 +68,15 @@ def test_findings_are_shown_with_what_to_do() -> None:
     assert lines[3] == "FAILED   b          \\x1b[2J"
     assert "never shown" not in text
     assert lines[-1] == "1 failed, 1 with a warning."
+
+
+def test_an_embeddings_service_is_asked(tmp_path: Path) -> None:
+    with running_service() as service:
+        settings = Settings(tmp_path, "p", embed_url=service.url, embed_model="small", embed_api_key="sk-hunter2")
+        (well,) = checks._embeddings_service(settings)
+        assert (well.status, well.detail) == ("ok", "small answers, 3 dimensions")
+        service.say = lambda asked, number: Answer(401, {"error": "sk-hunter2"})
+        (failed,) = checks._embeddings_service(settings)
+    assert failed.status == "failed"
+    assert "ATHENA_EMBED_API_KEY" in failed.detail
+    assert "hunter2" not in failed.detail

@@ -1,0 +1,117 @@
+"""From cases to a report: collect, predict with the shipped constants and with held-out ones, and fit new ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from athena_mcp.bench.calibration.collect import CalibrationPlan, collect
+from athena_mcp.bench.calibration.constants import Constants
+from athena_mcp.bench.calibration.figures import NEGATIVES, Figures, figures
+from athena_mcp.bench.calibration.heldout import Sample, answers, fit_all, hits, predict, predict_held_out
+from athena_mcp.bench.calibration.observed import Collected, Kind, Seen
+from athena_mcp.bench.calibration.report import ALL, CalibrationReport, Flagged, Measured, Stops
+from athena_mcp.bench.machine import Machine
+from athena_mcp.bench.progress import Progress, no_progress
+from athena_mcp.recall.calibration import NOTHING_RELEVANT
+from athena_mcp.recall.depth import GOOD_ENOUGH, WEAK
+
+if TYPE_CHECKING:
+    from athena_mcp.bench.calibration.heldout import Floats
+
+SHIPPED = "shipped"
+HELD_OUT = "held out"
+MAY_BE_LOST = 0.02
+"""The share of the answers found that a fitted threshold may call irrelevant: one in fifty."""
+
+
+async def measure_calibration(
+    plan: CalibrationPlan, machine: Machine, *, fit: bool = False, progress: Progress = no_progress
+) -> CalibrationReport:
+    """Run the plan; with `fit` the report has constants fitted on all its cases."""
+    return evaluate(await collect(plan, progress=progress), machine, k=plan.k, fit=fit)
+
+
+def evaluate(collected: Collected, machine: Machine, *, k: int, fit: bool) -> CalibrationReport:
+    """The report on what was collected."""
+    measured: list[Measured] = []
+    flagged: list[Flagged] = []
+    stops: list[Stops] = []
+    for vectors in (True, False):
+        seen = [row for row in collected.seen if row.vectors is vectors]
+        whole, each = answers(seen), hits(seen)
+        for constants, of_answer, of_hit in (
+            (SHIPPED, whole.shipped, each.shipped),
+            (HELD_OUT, predict_held_out(whole), predict_held_out(each)),
+        ):
+            first = each.first
+            measured += [
+                Measured("answer", constants, vectors, dict(_by_case(whole, of_answer))),
+                Measured("rank 1", constants, vectors, dict(_by_case(each.where(first), of_hit[first]))),
+                Measured("hits", constants, vectors, dict(_by_case(each, of_hit))),
+            ]
+            flagged.append(_flagged(whole, of_answer, constants, vectors=vectors))
+            if vectors:
+                stops.append(_stops(whole, of_answer, constants))
+    return CalibrationReport(
+        machine=machine,
+        k=k,
+        cases=collected.cases,
+        measured=tuple(measured),
+        flagged=tuple(flagged),
+        stops=tuple(stops),
+        thresholds=(GOOD_ENOUGH, WEAK),
+        constants=_fit(collected.seen) if fit else None,
+        remarks=collected.remarks,
+    )
+
+
+def _by_case(sample: Sample, predicted: Floats) -> Iterator[tuple[str, Figures]]:
+    for case in sample.cases:
+        own = sample.of_case(case)
+        yield case, figures(sample.where(own), predicted[own])
+    yield ALL, figures(sample, predicted)
+
+
+def _flagged(sample: Sample, predicted: Floats, constants: str, *, vectors: bool) -> Flagged:
+    asked, found = sample.of(Kind.ASKED), sample.found
+    groups = {"found": asked & found, "not found": asked & ~found, **{str(kind): sample.of(kind) for kind in NEGATIVES}}
+    below = predicted < NOTHING_RELEVANT
+    shares = {name: float(below[rows].mean()) for name, rows in groups.items() if rows.any()}
+    return Flagged(constants, vectors, NOTHING_RELEVANT, shares)
+
+
+def _stops(sample: Sample, predicted: Floats, constants: str) -> Stops:
+    asked = np.array([row.seen.kind is Kind.ASKED and row.seen.depth == 1 for row in sample.rows], bool)
+    good = asked & (predicted >= GOOD_ENOUGH)
+    return Stops(
+        constants,
+        good_enough=float(good.sum() / asked.sum()),
+        found=float(sample.found[good].mean()) if good.any() else None,
+        weak=float((predicted[asked] < WEAK).mean()),
+    )
+
+
+def _fit(seen: Sequence[Seen]) -> Constants:
+    with_vectors = [row for row in seen if row.vectors]
+    by_words = [row for row in seen if not row.vectors]
+    whole = answers(with_vectors)
+    answer = fit_all(whole)
+    return Constants(
+        hit=fit_all(hits(with_vectors)),
+        answer=answer,
+        hit_by_words=fit_all(hits(by_words)),
+        answer_by_words=fit_all(answers(by_words)),
+        nothing_relevant=_threshold(whole, predict(answer, whole)),
+        cases=whole.cases,
+    )
+
+
+def _threshold(sample: Sample, predicted: Floats) -> float:
+    """The highest probability, in hundredths, below which no more than MAY_BE_LOST of the answers found lie."""
+    found = np.sort(predicted[sample.of(Kind.ASKED) & sample.found])
+    lost = found[math.floor(MAY_BE_LOST * len(found))]
+    return math.floor(100 * float(lost)) / 100
