@@ -66,6 +66,8 @@ class GroundReader:
         async with self.database.session() as session:
             scope = await read_scope(session, request.scope)
             self.vectors.notice(scope.embedder_id)
+            if vector is not None and self.vectors.embedder is None:  # the store went over to another embedder
+                vector, problem = None, self.vectors.degraded
             search = await self._search(session, request, scope, vector)
             due: tuple[Due, ...] = ()
             holds_s = None

@@ -129,7 +129,9 @@ def candidates_sql(layer: Layer, shape: Shape) -> SQL:
         d = f"({shape.dimension})" if shape.dimension else ""
         distance = f"v.embedding{f'::halfvec{d}' if d else ''} <=> %(vector)s::halfvec{d}"
         own_filter = _FILTER.format(row="v") if shape.filtered else ""
-        found.append(_VECTOR_ARM.format(layer=layer.value, distance=distance, filter=own_filter))
+        arm = _INDEXED_ARM if shape.dimension else _VECTOR_ARM
+        exact = "v.embedding <=> %(vector)s::halfvec"
+        found.append(arm.format(layer=layer.value, distance=distance, exact=exact, filter=own_filter))
     text = _CANDIDATES.format(
         found=" UNION ALL ".join(found),
         filter=_FILTER.format(row="a") if shape.filtered else "",
@@ -167,6 +169,23 @@ _VECTOR_ARM = """
 FROM athena.vectors_{layer} v {filter}
 WHERE v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s
 ORDER BY distance LIMIT %(limit)s)
+"""
+
+# Read from the HNSW index, which under a narrow filter may give up before it has enough; only then is every vector that
+# passes compared.
+_INDEXED_ARM = """
+(WITH near AS MATERIALIZED (
+    SELECT v.project_id, v.memory_id, {distance} AS distance
+    FROM athena.vectors_{layer} v {filter}
+    WHERE v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s
+    ORDER BY distance LIMIT %(limit)s
+)
+SELECT project_id, memory_id, 0::float8 AS weight, distance, 0::float8 AS part FROM near
+UNION ALL
+(SELECT v.project_id, v.memory_id, 0::float8, {exact} AS distance, 0::float8
+FROM athena.vectors_{layer} v {filter}
+WHERE (SELECT count(*) FROM near) < %(limit)s AND v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s
+ORDER BY distance LIMIT %(limit)s))
 """
 
 # All that the vector arm names and then the best of the lexical arm. The arms are added up in one pass: joining two
