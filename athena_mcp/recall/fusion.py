@@ -34,7 +34,7 @@ class Weights:
     """The part of the cosine in what neighbours lend."""
     intended: float = 0.2
     """What a memory of a kind that the question asks for by its form counts more."""
-    least_lexical: float = 0.8
+    least_lexical: float = 0.65
     """The share of the query's weight that the best lexical hit must have to count in full; see `fuse`."""
     session: float = 0.2
     """How well the session as a whole fits."""
