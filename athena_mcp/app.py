@@ -223,12 +223,12 @@ async def open_app(settings: Settings, *, embedder: MakeHandle | None = None) ->
             app = App(settings, tasks, embedder)
             try:
                 yield app
-            except BaseException as error:
+            except BaseException as error:  # whatever it is: put in order, then raised again
                 own = error
                 raise
             finally:
                 tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
+    except BaseExceptionGroup as group:  # whatever it is: put in order, then raised again
         # The caller's error is the caller's own, not one in a group that they know nothing of.
         if own is not None and group.exceptions == (own,):
             raise own from own.__cause__

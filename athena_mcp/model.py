@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
+
+from athena_mcp.jsonable import isoformat, plain
 
 GLOBAL_PROJECT = "global"
 """The project whose memories every other project's recall sees too."""
@@ -339,23 +341,6 @@ class Forgotten:
     def to_dict(self) -> dict[str, Any]:
         """The contract's JSON."""
         return {"forgotten": list(self.ids), "relations_removed": self.relations_removed}
-
-
-def plain(value: Any) -> Any:
-    """A JSON-like value made of ordinary dicts and lists, of its own."""
-    match value:
-        case Mapping():
-            return {key: plain(entry) for key, entry in value.items()}
-        case list() | tuple():
-            return [plain(entry) for entry in value]
-        case _:
-            return value
-
-
-def isoformat(moment: datetime) -> str:
-    """ISO 8601 in UTC with a `Z`, to the second unless it has a finer part."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
-    return text.replace("+00:00", "Z")
 
 
 def memory_row(memory: Memory, *, text: str | None = None) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Database:
         )
         try:
             await pool.open(wait=True, timeout=WAIT_S)
-        except BaseException as error:
+        except BaseException as error:  # whatever it is: put in order, then raised again
             with anyio.CancelScope(shield=True):
                 await pool.close(CLOSE_S)
             if isinstance(error, psycopg.OperationalError):
@@ -234,7 +234,7 @@ async def _watched(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[Se
                 yield session
             finally:
                 group.cancel_scope.cancel()
-    except BaseExceptionGroup as error:
+    except BaseExceptionGroup as error:  # whatever it is: put in order, then raised again
         only = _only(error)
         raise only from only.__cause__
 

@@ -91,7 +91,7 @@ class Session:
         answers: list[list[tuple[Any, ...]]] = []
         try:
             await self._run(partial(self._send, steps=[begin, *steps, commit], answers=answers))
-        except BaseException:
+        except BaseException:  # whatever it is: put in order, then raised again
             with anyio.CancelScope(shield=True), suppress(psycopg.Error):  # a lost connection has rolled back already
                 await self._connection.rollback()
             raise
@@ -122,7 +122,7 @@ class Session:
                 await block.__aenter__()
             try:
                 yield
-            except BaseException as error:
+            except BaseException as error:  # whatever it is: put in order, then raised again
                 # A time limit that was set inside is rolled back too, so that the next statement has to set it anew.
                 self._connection.athena_timeout_ms = 0  # type: ignore[attr-defined]  # see _limit
                 with anyio.CancelScope(shield=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import InvalidArgument
+from athena_mcp.jsonable import isoformat
 from athena_mcp.layers.kept import Kept
 from athena_mcp.model import (
     MAX_ITEM_CHARS,
@@ -16,7 +17,6 @@ from athena_mcp.model import (
     TaskStatus,
     Trigger,
     TriggerKind,
-    isoformat,
 )
 from athena_mcp.search.candidates import Candidate, Search, find_candidates
 from athena_mcp.validation import check_choice, check_list, check_mapping, check_text, check_time

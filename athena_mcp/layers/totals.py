@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from athena_mcp.db.session import Session
-from athena_mcp.model import isoformat
+from athena_mcp.jsonable import isoformat
 
 MAX_PROJECTS = 20
 """Projects listed one by one, the largest first; the rest is in the sums."""

@@ -1,9 +1,9 @@
 """How sure an answer is: the probability that a memory, and that an answer as a whole, holds what was asked for.
 
 Pure. A rescaled similarity is no probability: questions that a store cannot answer are full of its words. So some
-signs are weighed by a logistic regression whose constants (athena_mcp/recall/calibration.py) were fitted on questions with
-known answers, with their answers left out, and asked in stores of something else. `athena-mcp bench calibration` fits
-them anew and prints how reliable they are.
+signs are weighed by a logistic regression, whose constants (athena_mcp/recall/calibration.py) were fitted on questions
+with known answers, with their answers left out, and asked in stores of something else. `athena-mcp bench calibration`
+fits them anew and prints how reliable they are.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Flight(Generic[T]):
         self._waiters += 1
         try:
             await self._done.wait()
-        except BaseException:
+        except BaseException:  # whatever it is: put in order, then raised again
             if self._waiters == 1 and not self._done.is_set():
                 # Closed first: whoever comes while it winds down starts another one.
                 self._close()

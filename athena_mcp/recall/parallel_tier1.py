@@ -143,7 +143,7 @@ class ParallelTier1Executor(Generic[T]):
                     parallel, fallback = False, True
                     call.resume()
             await self._one_by_one(call)
-        except BaseException:
+        except BaseException:  # whatever it is: put in order, then raised again
             self._statistics.record_cancelled(call.outcomes, call.running, fallback=fallback)
             raise
         elapsed_ms = (self._clock() - started) * 1000

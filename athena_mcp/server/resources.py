@@ -24,7 +24,8 @@ from mcp.types import (
 )
 
 from athena_mcp.errors import InvalidArgument
-from athena_mcp.model import Memory, isoformat, memory_row
+from athena_mcp.jsonable import isoformat
+from athena_mcp.model import Memory, memory_row
 from athena_mcp.server.answers import compact_json, well_formed
 from athena_mcp.server.failures import explain
 from athena_mcp.server.lifespan import ServerState

@@ -14,7 +14,7 @@ import anyio
 import anyio.lowlevel
 
 from athena_mcp.errors import InvalidArgument
-from athena_mcp.model import isoformat
+from athena_mcp.jsonable import isoformat
 from athena_mcp.telemetry.operations import ForgetCounters, RecallCounters, RememberCounters
 from athena_mcp.telemetry.samples import ForgetSample, RecallSample, RememberSample
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta, timezone
 
+from athena_mcp.jsonable import isoformat
 from athena_mcp.model import (
     DueTask,
     EpisodicDetails,
@@ -26,7 +27,6 @@ from athena_mcp.model import (
     Trigger,
     TriggerKind,
     details_row,
-    isoformat,
 )
 
 AT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)

@@ -90,7 +90,7 @@ def create_cluster(layout: Layout, programs: Programs, give_up: threading.Event 
         if layout.cluster.exists():
             layout.cluster.rmdir()
         draft.rename(layout.cluster)
-    except BaseException:
+    except BaseException:  # whatever it is: put in order, then raised again
         shutil.rmtree(draft, ignore_errors=True)
         raise
 

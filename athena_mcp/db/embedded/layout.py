@@ -141,7 +141,7 @@ class Layout:
                 file.flush()
                 os.fsync(file.fileno())
             draft.replace(path)
-        except BaseException:
+        except BaseException:  # whatever it is: put in order, then raised again
             draft.unlink(missing_ok=True)
             raise
 
