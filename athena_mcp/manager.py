@@ -30,6 +30,8 @@ from athena_mcp.search.scope import read_scope
 from athena_mcp.telemetry import SECTIONS, ForgetSample, RecallSample, RememberSample, Statistics
 from athena_mcp.validation import check_choice, check_id, check_integer, check_name, nearest
 
+RECALL_S = 30.0
+"""The limit of a whole recall; each layer has its own, shorter one."""
 WRITE_S = 30.0
 """The limit of one write, the wait for another writer of the project included."""
 LOAD_S = 300.0
@@ -163,7 +165,7 @@ class MemoryManager:
         """The answer to a request that is checked and whose context is whole; `recall` is made of it."""
         started = self._statistics.clock()
         try:
-            result = await self._cascade.recall(request)
+            result = await within(RECALL_S, lambda: self._cascade.recall(request))
         except Exception:  # counted and raised again: a border of the statistics, not of errors
             self._statistics.record_recall(RecallSample(self._statistics.elapsed_ms(started), error=True))
             raise

@@ -15,6 +15,14 @@ from athena_mcp.errors import MigrationError
 
 MINIMUM_SERVER = 15
 ADVISORY_KEY = 0x617468656E61  # "athena"
+MAX_LOST_RACES = 10
+_MADE_MEANWHILE = (
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateSchema,
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateFunction,
+    psycopg.errors.UniqueViolation,
+)
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
 
@@ -63,9 +71,18 @@ async def migrate(connection: psycopg.AsyncConnection[Any]) -> int:
         if version < MINIMUM_SERVER:
             raise MigrationError(f"PostgreSQL {version} is too old: Athena needs {MINIMUM_SERVER} or newer.")
         check_history(await applied_migrations(connection), known)
-        steps = 0
-        while await _apply_next(connection, known):
-            steps += 1
+        steps, lost_races = 0, 0
+        while True:
+            try:
+                if not await _apply_next(connection, known):
+                    break
+                steps += 1
+            except _MADE_MEANWHILE as error:
+                # Another process made the same just before: what was looked up after the lock may be the catalogue
+                # of before it. The next transaction sees it.
+                lost_races += 1
+                if lost_races > MAX_LOST_RACES:
+                    raise MigrationError("The schema could not be brought up to date; try again.") from error
     except psycopg.errors.FeatureNotSupported as error:
         raise MigrationError(
             "The database has no pgvector. Install the extension 'vector' on the server (or unset ATHENA_DATABASE_URL "

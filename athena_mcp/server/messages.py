@@ -69,7 +69,10 @@ def encode(message: JSONRPCMessage) -> bytes | None:
         if not isinstance(message, JSONRPCResponse | JSONRPCError):
             return None
         error = ErrorData(code=INTERNAL_ERROR, message="The answer cannot be written as UTF-8.")
-        return _line(JSONRPCError(jsonrpc="2.0", id=message.id, error=error))
+        try:
+            return _line(JSONRPCError(jsonrpc="2.0", id=message.id, error=error))
+        except ValueError:  # the id itself cannot be written: nobody could be told
+            return None
 
 
 def _line(message: JSONRPCMessage) -> bytes:
