@@ -41,7 +41,10 @@ def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitab
         from athena_mcp.app import open_app
 
         # What keeps it from starting is this command's own error message; once is enough.
-        logging.getLogger("athena_mcp.app").setLevel("DEBUG" if settings.log_level == "DEBUG" else "CRITICAL")
+        if settings.log_level != "DEBUG":
+            logging.getLogger("athena_mcp.app").setLevel("CRITICAL")
+            # A command that ends while the background still asks something breaks that off, which the driver warns of.
+            logging.getLogger("psycopg").setLevel("ERROR")
         async with open_app(settings) as app:
             manager = await app.manager()
             if embedder:

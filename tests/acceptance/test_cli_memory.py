@@ -125,7 +125,8 @@ def test_what_cannot_be_accepted_is_one_line_that_names_it(
     done = athena(*arguments, data=data)
     assert done.code == 1
     assert done.out == ""
-    (line,) = done.err.splitlines()
+    (line,) = (line for line in done.err.splitlines() if line.startswith("Error: "))
+    assert "Traceback" not in done.err
     assert line.startswith("Error: ")
     assert argument in line
     if arguments[0] == "remember":
