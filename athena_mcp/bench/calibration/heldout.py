@@ -98,10 +98,11 @@ def hits(seen: Sequence[Seen]) -> Sample:
     )
 
 
-def fit_all(sample: Sample) -> Fitted:
-    """The constants for all rows."""
+def fit_all(sample: Sample, *, first: float = 1.0) -> Fitted:
+    """The constants for all rows; a first hit counts `first` times what the others do."""
     usable = ~sample.signless
-    return fit(sample.signs[usable], sample.right[usable], sample.counts[usable])
+    counts = sample.counts * np.where(sample.first, first, 1.0)
+    return fit(sample.signs[usable], sample.right[usable], counts[usable])
 
 
 def predict(fitted: Fitted, sample: Sample) -> Floats:
@@ -109,7 +110,7 @@ def predict(fitted: Fitted, sample: Sample) -> Floats:
     return np.where(sample.signless, 0.0, fitted.predict(sample.signs))
 
 
-def predict_held_out(sample: Sample) -> Floats:
+def predict_held_out(sample: Sample, *, first: float = 1.0) -> Floats:
     """The probability of each row by constants fitted without its case; of a single case, without its fold."""
     by_case = len(sample.cases) > 1
     folds = np.array([row.seen.case if by_case else str(row.seen.number % FOLDS) for row in sample.rows])
@@ -117,7 +118,7 @@ def predict_held_out(sample: Sample) -> Floats:
     for fold in dict.fromkeys(folds.tolist()):
         held = folds == fold
         if not held.all():
-            predicted[held] = predict(fit_all(sample.where(~held)), sample.where(held))
+            predicted[held] = predict(fit_all(sample.where(~held), first=first), sample.where(held))
     return predicted
 
 
