@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import anyio.abc
 
+from athena_mcp.bench.chart import Bars, Chart
 from athena_mcp.bench.machine import Machine
 from athena_mcp.bench.progress import Progress, no_progress
 from athena_mcp.bench.report import Table, milliseconds, times
@@ -98,6 +99,20 @@ class ExecutorReport:
     def notes(self) -> Sequence[str]:
         """Nothing to add."""
         return ()
+
+    def charts(self) -> Sequence[Chart]:
+        """Both ways beside each other."""
+        return (
+            Bars(
+                f"Layers that wait {self.wait_s * 1000:g} ms in the database",
+                "p50 ms",
+                tuple(str(row.layers) for row in self.speedups),
+                {
+                    "one after the other": tuple(row.sequential.p50_ms for row in self.speedups),
+                    "side by side": tuple(row.parallel.p50_ms for row in self.speedups),
+                },
+            ),
+        )
 
 
 async def measure_executor(

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from athena_mcp.bench.chart import Chart
+from athena_mcp.bench.machine import Machine
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -19,6 +22,11 @@ class Table:
 class Report(Protocol):
     """The outcome of a benchmark."""
 
+    @property
+    def machine(self) -> Machine:
+        """What it ran on."""
+        ...
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, JSON-ready; fractions are 0 to 1, times are in milliseconds unless the name says otherwise."""
         ...
@@ -29,6 +37,10 @@ class Report(Protocol):
 
     def notes(self) -> Sequence[str]:
         """What a reader must know to judge the figures."""
+        ...
+
+    def charts(self) -> Sequence[Chart]:
+        """The same to look at; at least one."""
         ...
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def test_quality_measures_athena_beside_bm25_and_leaves_nothing_behind(
     athena: Athena, case: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out.json"
-    done = athena("bench", "quality", str(case), "--json", str(out))
+    done = athena("bench", "quality", str(case), "--save", str(out))
     assert done.code == 0, done.err
     for shown in ("PostgreSQL 18", "category events", "all questions", "frac@10", "BM25 + vectors", "1 more without"):
         assert shown in done.out
@@ -84,9 +85,14 @@ def test_quality_measures_athena_beside_bm25_and_leaves_nothing_behind(
 
 def test_quality_over_stdio_finds_the_same(athena: Athena, case: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    done = athena("bench", "quality", str(case), "--through", "stdio", "--pooled", "--json", str(out))
-    assert done.code == 0, done.err
-    report = json.loads(out.read_text())
+    plot = tmp_path / "plot.svg"
+    more = ("--through", "stdio", "--pooled", "--save", str(out), "--plot", str(plot))
+    done = athena("bench", "quality", str(case), "--json", *more)
+    # Nothing but JSON on standard output; what was written is the same, and named elsewhere.
+    report = done.json
+    assert json.loads(out.read_text()) == report
+    assert str(out) in done.err
+    assert ET.parse(plot).getroot().tag.endswith("svg")
     assert report["through"] == "stdio"
     assert rows_of(report)["athena"]["all"]["mrr"] == 1.0
     assert "words only" not in rows_of(report)
@@ -130,7 +136,7 @@ def test_devlog_asks_a_repository_s_changelog_for_its_commits(athena: Athena, tm
     git("add", "-A")
     git("commit", "-q", "-m", "Notes")
     made, out = tmp_path / "case.json", tmp_path / "out.json"
-    done = athena("bench", "devlog", str(repository), "--out", str(made), "--json", str(out))
+    done = athena("bench", "devlog", str(repository), "--out", str(made), "--save", str(out))
     assert done.code == 0, done.err
     assert "1 entries, 1 matched to a commit (1 by number" in done.out
     assert [query["q"] for query in json.loads(made.read_text())["queries"]] == [
@@ -143,7 +149,7 @@ def test_devlog_asks_a_repository_s_changelog_for_its_commits(athena: Athena, tm
 def test_stdio_times_start_calls_and_memory_and_leaves_nothing_behind(athena: Athena, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     few = ("--memories", "200", "--runs", "1", "--questions", "4", "--writes", "2")
-    done = athena("bench", "stdio", *few, "--json", str(out))
+    done = athena("bench", "stdio", *few, "--save", str(out))
     assert done.code == 0, done.err
     for shown in ("answer to initialize", "first recall, PostgreSQL stopped", "200 memories", "Resident memory"):
         assert shown in done.out
@@ -160,7 +166,7 @@ def test_stdio_times_start_calls_and_memory_and_leaves_nothing_behind(athena: At
 
 def test_executor_compares_parallel_with_sequential(athena: Athena, tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    done = athena("bench", "executor", "--rounds", "1", "--calls", "5", "--json", str(out))
+    done = athena("bench", "executor", "--rounds", "1", "--calls", "5", "--save", str(out))
     assert done.code == 0, done.err
     report = json.loads(out.read_text())
     assert [row["layers"] for row in report["speedups"]] == [1, 2, 3, 5]

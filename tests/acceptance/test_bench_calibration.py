@@ -70,7 +70,7 @@ def test_calibration_judges_the_shipped_constants_fits_new_ones_and_leaves_nothi
 ) -> None:
     cases = [write_case(tmp_path, "shop", SHOP, SHOP_QUERIES), write_case(tmp_path, "boats", BOATS, BOATS_QUERIES)]
     out, module = tmp_path / "out.json", tmp_path / "fitted.py"
-    done = athena("bench", "calibration", *cases, "--json", str(out), "--write", str(module))
+    done = athena("bench", "calibration", *cases, "--save", str(out), "--write", str(module))
     assert done.code == 0, done.err
     for shown in ("answer, shipped constants", "rank 1, held out constants", "AUROC left out", "nothing_relevant"):
         assert shown in done.out
@@ -110,4 +110,7 @@ def test_calibration_refuses_before_the_work_what_it_could_not_do(athena: Athena
     done = athena("bench", "calibration", case, case)
     assert done.code == 1
     assert "the same name" in done.err
+    done = athena("bench", "calibration", case, "--plot", str(tmp_path / "plot.gif"))
+    assert done.code == 1
+    assert "must end in .svg or .png" in done.err
     assert_nothing_is_left(tmp_path)

@@ -9,6 +9,7 @@ from typing import Any
 from athena_mcp.bench.calibration.constants import Constants
 from athena_mcp.bench.calibration.figures import NEGATIVES, Figures
 from athena_mcp.bench.calibration.observed import Kind
+from athena_mcp.bench.chart import Chart, Lines
 from athena_mcp.bench.machine import Machine
 from athena_mcp.bench.quality.measured import LoadedCase
 from athena_mcp.bench.report import ABSENT, Table, percent, share
@@ -123,6 +124,16 @@ class CalibrationReport:
     def notes(self) -> Sequence[str]:
         """What was stored and asked, and what the figures mean."""
         return (*(case.sentence() for case in self.cases), *_EXPLAINED, *self.remarks)
+
+    def charts(self) -> Sequence[Chart]:
+        """What was predicted against what was observed; a probability that is what it says lies on the diagonal."""
+        curves = {
+            row.title: tuple((found.predicted, found.observed) for found in row.by_case[ALL].bins)
+            for row in self.measured
+            if row.target != "hits" and row.vectors
+        }
+        diagonal = {"as predicted": ((0.0, 0.0), (1.0, 1.0))}
+        return (Lines("Reliability", "predicted", "observed", {**diagonal, **curves}),)
 
     def _stops_table(self) -> Table:
         good, weak = self.thresholds

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from athena_mcp.bench.chart import Bars, Chart
 from athena_mcp.bench.machine import Machine
 from athena_mcp.bench.quality.scoring import Asked, Summary, summarise
 from athena_mcp.bench.report import ABSENT, Table, milliseconds, percent, share
@@ -119,6 +120,21 @@ class QualityReport:
             f"{row.name}: {row.degraded} of {len(row.asked)} answers were degraded" for row in self.rows if row.degraded
         ]
         return (*(case.sentence() for case in self.cases), *degraded, *self.remarks)
+
+    def charts(self) -> Sequence[Chart]:
+        """Every row over all questions."""
+        found = [summarise(row.asked) for row in self.rows]
+        return (
+            Bars(
+                "all questions",
+                "share",
+                tuple(row.name for row in self.rows),
+                {
+                    "frac@10": tuple(summary.frac_10 for summary in found),
+                    "MRR": tuple(summary.mrr for summary in found),
+                },
+            ),
+        )
 
 
 def _parts(asked: Sequence[Asked], keys: Sequence[str]) -> Iterator[tuple[str, list[Asked]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from athena_mcp.app import open_app
+from athena_mcp.bench.chart import Bars, Chart
 from athena_mcp.bench.machine import Machine
 from athena_mcp.bench.progress import Progress
 from athena_mcp.bench.report import Table, mebibytes, milliseconds, times
@@ -113,6 +114,28 @@ class StdioReport:
     def notes(self) -> Sequence[str]:
         """What was loaded, and what was missing."""
         return tuple(self._notes())
+
+    def charts(self) -> Sequence[Chart]:
+        """The calls."""
+        calls = self.conversation
+        shown = {
+            "stats": calls.floor,
+            "recall": calls.recall,
+            "depth 1": calls.recall_depth_1,
+            "all layers": calls.recall_all_layers,
+            "remember": calls.remember,
+        }
+        return (
+            Bars(
+                f"Calls over stdio, {self.filled.stored:,} memories",
+                "ms",
+                tuple(shown),
+                {
+                    "p50": tuple(row.p50_ms for row in shown.values()),
+                    "p95": tuple(row.p95_ms for row in shown.values()),
+                },
+            ),
+        )
 
     def _notes(self) -> Iterator[str]:
         rate = self.filled.stored / self.filled.load_s if self.filled.load_s else 0.0

@@ -1,0 +1,31 @@
+"""`athena-mcp bench`: the measurements, for anyone to repeat. One file a benchmark."""
+
+from __future__ import annotations
+
+import click
+
+from athena_mcp.cli.bench import calibration, devlog, executor, quality, stdio
+from athena_mcp.cli.options import common_options
+
+
+@click.group("bench", short_help="Measure recall, latency and scale.")
+@common_options
+def command() -> None:
+    """Measure Athena on this machine: how well it recalls, how fast it answers, what it costs.
+
+    Each benchmark works in a temporary store with a PostgreSQL of its own that is removed at the end, and says what
+    machine it ran on. `quality`, `devlog` and `calibration` use another store when --data-dir or --database-url names
+    one; what they put there they forget.
+
+    Each prints tables, or with --json one JSON object and nothing else. --quick is for a first look.
+
+    \b
+    Examples:  athena-mcp bench devlog .
+               athena-mcp bench quality case.json --json > result.json
+               athena-mcp bench stdio --memories 100000 --plot stdio.svg
+               athena-mcp bench executor --quick
+    """
+
+
+for _module in (quality, calibration, devlog, stdio, executor):
+    command.add_command(_module.command)
