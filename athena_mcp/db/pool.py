@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +15,7 @@ import psycopg
 from pgvector.psycopg import register_vector_async
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from athena_mcp.db.connection import Connection
 from athena_mcp.db.failures import translate
 from athena_mcp.db.session import Session
 from athena_mcp.errors import DatabaseUnavailable
@@ -32,7 +34,7 @@ FRESH_S = 1.0
 LOOK_S = 0.5
 """How often who waits for a connection looks whether the server is gone."""
 
-_Pool = AsyncConnectionPool[psycopg.AsyncConnection[Any]]
+_Pool = AsyncConnectionPool[Connection]
 Conninfo = str
 """A libpq connection string."""
 
@@ -53,11 +55,11 @@ class Database:
         self._closed = False
         self._reviving = anyio.Lock()
 
-    async def connect(self) -> psycopg.AsyncConnection[Any]:
+    async def connect(self) -> Connection:
         """A connection outside the pool, for migrations. Raises DatabaseUnavailable."""
         conninfo = await self._find_server()
         try:
-            return await psycopg.AsyncConnection.connect(conninfo, **CONNECTION)
+            return await Connection.connect(conninfo, **CONNECTION)
         except psycopg.OperationalError as error:
             raise DatabaseUnavailable(unreachable(error)) from error
 
@@ -66,6 +68,7 @@ class Database:
         conninfo = await self._find_server()
         pool = AsyncConnectionPool(
             conninfo,
+            connection_class=Connection,
             kwargs=CONNECTION,
             min_size=1,
             max_size=self._max_connections,
@@ -105,14 +108,16 @@ class Database:
         return {name: stats.get(key, 0) for name, key in names.items()}
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """Borrow a connection. Cancelling the borrower cancels the statement that runs on it."""
+    async def session(self, limit_s: float = math.inf) -> AsyncIterator[Session]:
+        """Borrow a connection, whose statements may take `limit_s` each.
+
+        Cancelling the borrower cancels the statement that runs on it.
+        """
         pool, connection = await self._borrow()
         try:
-            async with _watched(connection) as session:
-                yield session
+            yield Session(connection, limit_s)
         finally:
-            connection.athena_used_at = time.monotonic()  # type: ignore[attr-defined]  # read by _check
+            connection.used_at = time.monotonic()
             if connection.closed and pool is self._pool:
                 self._lost = True
             with anyio.CancelScope(shield=True):
@@ -127,15 +132,14 @@ class Database:
         connection = await self.connect()
         try:
             await _configure(connection)
-            async with _watched(connection) as session:
-                yield session
+            yield Session(connection)
         except psycopg.Error as error:
             raise translate(error) from error
         finally:
             with anyio.CancelScope(shield=True):
                 await connection.close()
 
-    async def _borrow(self) -> tuple[_Pool, psycopg.AsyncConnection[Any]]:
+    async def _borrow(self) -> tuple[_Pool, Connection]:
         """A connection, and the pool that it goes back to."""
         pool = self._pool
         if pool is not None and not self._lost:
@@ -151,7 +155,7 @@ class Database:
         except psycopg.OperationalError as error:
             raise translate(error) from error
 
-    async def _take(self, pool: _Pool) -> psycopg.AsyncConnection[Any]:
+    async def _take(self, pool: _Pool) -> Connection:
         """A free connection; in time, or as soon as it is known that the server is gone, PoolTimeout."""
         ends_at = anyio.current_time() + WAIT_S
         while True:
@@ -176,9 +180,9 @@ class Database:
                 raise DatabaseUnavailable("The database is not open.")
             return self._pool
 
-    async def _check(self, connection: psycopg.AsyncConnection[Any]) -> None:
+    async def _check(self, connection: Connection) -> None:
         """Whether a connection still works, asked only when it was not in use just now: asking costs a round trip."""
-        if time.monotonic() - getattr(connection, "athena_used_at", 0.0) > FRESH_S:
+        if time.monotonic() - connection.used_at > FRESH_S:
             try:
                 await AsyncConnectionPool.check_connection(connection)
             except psycopg.OperationalError:
@@ -216,7 +220,7 @@ SESSION_SETTINGS = {
 }
 
 
-async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
+async def _configure(connection: Connection) -> None:
     await connection.execute(
         "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)",
         (list(SESSION_SETTINGS), list(SESSION_SETTINGS.values())),
@@ -224,32 +228,8 @@ async def _configure(connection: psycopg.AsyncConnection[Any]) -> None:
     await register_vector_async(connection)
 
 
-@asynccontextmanager
-async def _watched(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[Session]:
-    """A session whose running statement is cancelled with its user."""
-    session = Session(connection)
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(session.watch)
-            try:
-                yield session
-            finally:
-                group.cancel_scope.cancel()
-    except BaseExceptionGroup as error:  # whatever it is: put in order, then raised again
-        only = _only(error)
-        raise only from only.__cause__
-
-
 def unreachable(error: psycopg.Error) -> str:
     """Why no connection could be made, without the address's password, which libpq's own text never shows."""
     reason = str(error).strip().splitlines()
     detail = reason[-1] if reason else type(error).__name__
     return f"The database cannot be reached: {detail}. Run `athena-mcp doctor`."
-
-
-def _only(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The one error inside a group that our own task group wrapped around it."""
-    inner: BaseException = group
-    while isinstance(inner, BaseExceptionGroup) and len(inner.exceptions) == 1:
-        inner = inner.exceptions[0]
-    return inner

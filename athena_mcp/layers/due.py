@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import NamedTuple
-
-from athena_mcp.db.session import Session
+from typing import Any, NamedTuple
 
 MAX_DUE = 10
 """The most urgent ones; a longer list would crowd the answer out."""
@@ -42,7 +40,9 @@ class Due:
     because: str
 
 
-class _Row(NamedTuple):
+class Fired(NamedTuple):
+    """A condition of an open task that may hold; patterns are compared by `due_of`."""
+
     project_id: int
     memory_id: int
     kind: str
@@ -50,7 +50,7 @@ class _Row(NamedTuple):
 
 
 # prospective_due and prospective_triggers_by_kind serve it; only open tasks that are live count.
-_DUE = """
+DUE = """
 WITH fired AS (
     SELECT d.project_id, d.memory_id, 'due' AS kind,
         to_char(d.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS value
@@ -72,12 +72,12 @@ JOIN athena.prospective_details d USING (project_id, memory_id)
 JOIN athena.memories m ON m.project_id = f.project_id AND m.id = f.memory_id
 WHERE d.status IN ('pending', 'in_progress', 'blocked') AND m.superseded_at IS NULL
 ORDER BY d.priority DESC, d.due_at NULLS LAST, f.memory_id, f.kind
-LIMIT %(limit)s
+LIMIT %(patterns)s
 """
 
 
-# The soonest moment at which another open task falls due by time.
-_NEXT = """
+# When an answer given now ends to be complete: the soonest moment at which another open task falls due by time.
+NEXT_DUE = """
 SELECT min(at) FROM (
     SELECT min(d.due_at) AS at FROM athena.prospective_details d
     WHERE d.project_id = ANY (%(projects)s) AND d.due_at > %(now)s
@@ -89,36 +89,30 @@ SELECT min(at) FROM (
 """
 
 
-async def next_due(session: Session, project_ids: Sequence[int], now: datetime) -> datetime | None:
-    """When an answer given now ends to be complete, because a task falls due; None when none will."""
-    row = await session.fetch_one(_NEXT, {"projects": list(project_ids), "now": now})
-    return row[0] if row else None
+def due_values(situation: Situation) -> dict[str, Any]:
+    """The parameters of `DUE` and `NEXT_DUE`, but for the projects."""
+    return {
+        "now": situation.now,
+        "words": situation.words.lower(),
+        "has_files": bool(situation.files),
+        "has_branch": situation.branch is not None,
+        "patterns": MAX_PATTERNS,
+    }
 
 
-async def find_due(session: Session, project_ids: Sequence[int], situation: Situation) -> list[Due]:
-    """The open tasks in scope that have come due, at most MAX_DUE."""
-    fetched = await session.fetch(
-        _DUE,
-        {
-            "projects": list(project_ids),
-            "now": situation.now,
-            "words": situation.words.lower(),
-            "has_files": bool(situation.files),
-            "has_branch": situation.branch is not None,
-            "limit": MAX_PATTERNS,
-        },
-    )
+def due_of(fired: Iterable[Fired], situation: Situation) -> tuple[Due, ...]:
+    """The tasks that have come due, most urgent first, at most MAX_DUE."""
     due: dict[tuple[int, int], Due] = {}
-    for row in map(_Row._make, fetched):
+    for row in fired:
         because = _reason(row, situation)
         if because and (row.project_id, row.memory_id) not in due:
             due[row.project_id, row.memory_id] = Due(row.project_id, row.memory_id, because)
             if len(due) == MAX_DUE:
                 break
-    return list(due.values())
+    return tuple(due.values())
 
 
-def _reason(row: _Row, situation: Situation) -> str | None:
+def _reason(row: Fired, situation: Situation) -> str | None:
     """Why this condition holds, or None when a pattern does not match after all."""
     match row.kind:
         case "due":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.rows import class_row
 
@@ -21,7 +21,9 @@ FIELDS: tuple[str, ...] = ()
 HOPS = 2
 """How far Tier 2 follows relations from a hit."""
 MAX_EDGES = 100
-"""Edges that one recall follows, strongest named entities first."""
+"""Edges that one recall follows."""
+MAX_NAMED = 100
+"""Entities of a query whose edges are followed."""
 
 _ENTITIES = """
 INSERT INTO athena.entities (project_id, name, name_key)
@@ -62,13 +64,10 @@ WHERE e.project_id = %(project)s AND NOT EXISTS (
         SELECT 1 FROM athena.relations r WHERE r.project_id = e.project_id AND r.subject_id = e.id)
     AND NOT EXISTS (SELECT 1 FROM athena.relations r WHERE r.project_id = e.project_id AND r.object_id = e.id)
 """
-# entities_project_id_name_key_key finds the entities; relations_by_subject and relations_by_object the edges.
-# A name of more words is told apart better than a short one; an edge between two named entities answers best.
+# relations_by_subject and relations_by_object serve it. An edge between two named entities answers best.
 _EDGES = """
 WITH named AS MATERIALIZED (
-    SELECT project_id, id, cardinality(string_to_array(name_key, ' ')) AS words
-    FROM athena.entities WHERE project_id = ANY (%(projects)s) AND name_key = ANY (%(keys)s)
-    ORDER BY words DESC LIMIT %(limit)s
+    SELECT project_id, id FROM unnest(%(projects)s::integer[], %(entities)s::bigint[]) AS n (project_id, id)
 ), edges AS (
     SELECT r.project_id, r.memory_id, r.id FROM named n
     JOIN athena.relations r ON r.project_id = n.project_id AND r.subject_id = n.id AND r.ended_at IS NULL
@@ -120,11 +119,30 @@ WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
 """
 
 
-# entities_project_id_name_key_key serves it.
-_NAMED = """
-SELECT name FROM athena.entities WHERE project_id = ANY (%(projects)s) AND name_key = ANY (%(keys)s)
-ORDER BY length(name_key) DESC, name_key LIMIT 1
+# The rows of `NamedEntity`, the longest name first: it is told apart better than a short one.
+# entities_project_id_name_key_key serves it, once a key: OFFSET keeps the planner from reading a project's entities.
+NAMED = """
+SELECT e.project_id, e.id, e.name
+FROM unnest(%(keys)s::text[]) AS k (name_key)
+CROSS JOIN LATERAL (
+    SELECT project_id, id, name, name_key FROM athena.entities
+    WHERE name_key = k.name_key AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
+) AS e
+ORDER BY length(e.name_key) DESC, e.name_key LIMIT %(named)s
 """
+
+
+class NamedEntity(NamedTuple):
+    """An entity that a query names."""
+
+    project_id: int
+    id: int
+    name: str
+
+
+def named_values(query: str) -> dict[str, Any]:
+    """The parameters of `NAMED`, but for the projects."""
+    return {"keys": keys_in(query), "named": MAX_NAMED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +194,15 @@ async def drop_orphans(session: Session, project_id: int) -> None:
 
 async def search(session: Session, query: Search) -> list[Candidate]:
     """Graph memories that fit the query, and whatever memory states a relation of an entity that it names (one hop)."""
-    found = {(row.project_id, row.id): row for row in await find_candidates(session, query, Layer.GRAPH)}
+    candidates = await find_candidates(session, query, Layer.GRAPH)
+    if not query.entities:
+        return candidates
+    found = {(row.project_id, row.id): row for row in candidates}
     edges = await session.fetch(
         _EDGES,
         {
-            "projects": query.project_ids,
-            "keys": keys_in(query.text),
+            "projects": [project_id for project_id, _ in query.entities],
+            "entities": [entity_id for _, entity_id in query.entities],
             "limit": MAX_EDGES,
             "layers": [layer.value for layer in query.allowed],
             "since": query.filters.since,
@@ -212,9 +233,3 @@ async def expand(session: Session, query: Search, seeds: Sequence[int]) -> list[
         },
         rows=class_row(Candidate),
     )
-
-
-async def named_entity(session: Session, project_ids: Sequence[int], text: str) -> str | None:
-    """The entity with the longest name that a text names, or None."""
-    row = await session.fetch_one(_NAMED, {"projects": list(project_ids), "keys": keys_in(text)})
-    return None if row is None else str(row[0])

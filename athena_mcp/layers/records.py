@@ -135,7 +135,7 @@ def array_literal(texts: Sequence[str]) -> str:
     return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
 
 
-_COLUMNS = """
+_MEMORY = """
 SELECT m.id, p.name AS project, m.layer::text AS layer, m.content, m.created_at, m.occurred_at, m.session_id, m.tags,
     m.importance, m.key, m.about_id, m.superseded_by, m.superseded_at,
     e.kind::text AS episodic_kind, e.outcome::text AS outcome, e.files,
@@ -151,16 +151,25 @@ SELECT m.id, p.name AS project, m.layer::text AS layer, m.content, m.created_at,
         JOIN athena.entities b ON b.project_id = r.project_id AND b.id = r.object_id
         WHERE r.project_id = m.project_id AND r.memory_id = m.id
             AND (%(ended)s OR r.ended_at IS NULL)) AS relations
-FROM athena.memories m
+"""
+_DETAILS = """
 JOIN athena.projects p ON p.id = m.project_id
 LEFT JOIN athena.episodic_details e ON e.project_id = m.project_id AND e.memory_id = m.id
 LEFT JOIN athena.semantic_details s ON s.project_id = m.project_id AND s.memory_id = m.id
 LEFT JOIN athena.procedural_details d ON d.project_id = m.project_id AND d.memory_id = m.id
 LEFT JOIN athena.prospective_details t ON t.project_id = m.project_id AND t.memory_id = m.id
 """
-_BY_IDS = _COLUMNS + "WHERE m.project_id = ANY (%(projects)s) AND m.id = ANY (%(ids)s)"
+# memories_by_id serves it, once an id: without OFFSET the planner might read all that the projects hold.
+_WANTED = """
+FROM unnest(%(ids)s::bigint[]) AS w (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM athena.memories WHERE id = w.id AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
+) AS m
+"""
+_BY_IDS = _MEMORY + _WANTED + _DETAILS
+_EVERY = _MEMORY + "FROM athena.memories m" + _DETAILS
 _NEWEST = (
-    _COLUMNS
+    _EVERY
     + """
 WHERE (%(projects)s::integer[] IS NULL OR m.project_id = ANY (%(projects)s)) AND m.id < %(before)s
     AND (%(layer)s::athena.layer IS NULL OR m.layer = %(layer)s)
@@ -169,7 +178,7 @@ ORDER BY m.id DESC LIMIT %(limit)s
 """
 )
 _FROM_OLDEST = (
-    _COLUMNS
+    _EVERY
     + """
 WHERE (%(projects)s::integer[] IS NULL OR m.project_id = ANY (%(projects)s)) AND m.id > %(after)s
 ORDER BY m.id LIMIT %(limit)s

@@ -13,6 +13,7 @@ import anyio
 import anyio.abc
 
 from athena_mcp.db.pool import Database
+from athena_mcp.db.session import DEFAULT_STATEMENT_S
 from athena_mcp.errors import AthenaError, DeadlineExceeded, RecallFailed
 from athena_mcp.layers.history import find_replaced
 from athena_mcp.layers.records import read_memories
@@ -35,6 +36,7 @@ from athena_mcp.recall.tier1 import Answered, ask_layers, widen
 from athena_mcp.recall.tier2 import enrich
 from athena_mcp.recall.tier3 import Source, synthesise
 from athena_mcp.search.candidates import Candidate, Search
+from athena_mcp.search.scope import Scope
 from athena_mcp.search.vector_arm import VectorArm
 
 
@@ -88,9 +90,9 @@ class Cascade:
         """The answer, kept or fresh. Raises RecallFailed when every layer asked failed, and the database's errors."""
         started = self._clock()
         if request.use_cache:
-            versions = (await self._ground.read_scope(request)).versions
-            key = cache_key(request, versions, epoch=self._ground.vectors.epoch)
-            lookup = await self.cache.fetch(key, partial(self._fresh, request), self._task_group)
+            scope = await self._ground.read_scope(request)
+            key = cache_key(request, scope.versions, epoch=self._ground.vectors.epoch)
+            lookup = await self.cache.fetch(key, partial(self._fresh, request, scope), self._task_group)
             result, hit = lookup.value, lookup.hit
         else:
             result, hit = (await self._fresh(request)).value, False
@@ -101,8 +103,8 @@ class Cascade:
             elapsed_ms=(self._clock() - started) * 1000,
         )
 
-    async def _fresh(self, request: RecallRequest) -> Fresh[RecallResult]:
-        ground = await self._ground.lay(request)
+    async def _fresh(self, request: RecallRequest, scope: Scope | None = None) -> Fresh[RecallResult]:
+        ground = await self._ground.lay(request, scope)
         outcome = await self._descend(request, ground)
         answered = outcome.answered
         failed = [f"{layer}: {row.reason or row.status}" for layer, row in answered.outcomes.items() if row.failed]
@@ -174,7 +176,7 @@ class Cascade:
         if not ids and not ground.due:
             return Shown()
         replaced_ids: list[int] = []
-        async with self._database.session() as session:
+        async with self._database.session(DEFAULT_STATEMENT_S) as session:
             if composing:
                 replaced_ids = await find_replaced(session, ground.scope.ids, ids, MAX_COMPOSED)
             wanted = [*ids, *replaced_ids, *(task.memory_id for task in ground.due)]

@@ -8,16 +8,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from athena_mcp.db.pool import Database
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import DEFAULT_STATEMENT_S
 from athena_mcp.errors import EmbedderUnavailable
-from athena_mcp.layers.due import Due, Situation, find_due, next_due
-from athena_mcp.layers.graph import named_entity
+from athena_mcp.layers.due import Due, Situation
+from athena_mcp.layers.survey import Subjects, Survey, read_survey
 from athena_mcp.model import Layer
 from athena_mcp.recall.fusion import Asked
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.selection import intended_layers
 from athena_mcp.search.candidates import EXACT_LIMIT, Filters, Search
-from athena_mcp.search.lexical import read_presence, read_terms
+from athena_mcp.search.lexical import weigh_presence, weigh_query
 from athena_mcp.search.scope import Scope, read_scope
 from athena_mcp.search.vector_arm import VectorArm
 
@@ -55,35 +55,36 @@ class GroundReader:
 
     async def read_scope(self, request: RecallRequest) -> Scope:
         """The scope of a recall as it is now; its versions tell whether a kept answer still holds."""
-        async with self.database.session() as session:
+        async with self.database.session(DEFAULT_STATEMENT_S) as session:
             scope = await read_scope(session, request.scope)
         self.vectors.notice(scope.embedder_id)
         return scope
 
-    async def lay(self, request: RecallRequest) -> Groundwork:
-        """Embed the query once, weigh its terms once, and look what is due."""
+    async def lay(self, request: RecallRequest, scope: Scope | None = None) -> Groundwork:
+        """Embed the query once, weigh its terms once, and look what is due. `scope`: as just read."""
         vector, problem = await self._embed(request.query)
-        async with self.database.session() as session:
-            scope = await read_scope(session, request.scope)
-            self.vectors.notice(scope.embedder_id)
-            if vector is not None and self.vectors.embedder is None:  # the store went over to another embedder
-                vector, problem = None, self.vectors.degraded
-            search = await self._search(session, request, scope, vector)
-            due: tuple[Due, ...] = ()
-            holds_s = None
-            entity = None
-            if scope.memories[Layer.GRAPH] and request.layers is None:
-                entity = await named_entity(session, scope.ids, request.query)
-            presence = {} if request.layers is not None else await read_presence(session, search.lexical)
-            if scope.memories[Layer.PROSPECTIVE] and Layer.PROSPECTIVE in search.allowed:
-                now = self.now()
-                due = await self._due(session, request, scope, now)
-                if request.use_cache and (upcoming := await next_due(session, scope.ids, now)):
-                    holds_s = (upcoming - now).total_seconds()
+        now = self.now()
+        situation = _situation(request, now)
+        async with self.database.session(DEFAULT_STATEMENT_S) as session:
+            if scope is None:
+                scope = await read_scope(session, request.scope)
+                self.vectors.notice(scope.embedder_id)
+            survey = await read_survey(
+                session, scope.ids, request.query, _around(request), situation, _subjects(request, scope)
+            )
+        if vector is not None and self.vectors.embedder is None:  # the store went over to another embedder
+            vector, problem = None, self.vectors.degraded
+        search = self._search(request, scope, survey, vector)
         terms = search.lexical
-        asked = Asked(terms.total_weight, terms.total_weight + terms.unknown_weight, intended_layers(request.query))
         return Groundwork(
-            scope, search, asked, entity, presence, due, holds_s, (f"vector: {problem}",) if problem else ()
+            scope=scope,
+            search=search,
+            asked=Asked(terms.total_weight, terms.total_weight + terms.unknown_weight, intended_layers(request.query)),
+            entity=survey.entities[0].name if survey.entities else None,
+            presence={} if request.layers is not None else weigh_presence(terms, survey.terms),
+            due=survey.due,
+            holds_s=None if survey.next_due is None else (survey.next_due - now).total_seconds(),
+            degraded=(f"vector: {problem}",) if problem else (),
         )
 
     async def _embed(self, query: str) -> tuple[Vector | None, str | None]:
@@ -96,23 +97,37 @@ class GroundReader:
             return None, str(error)
         return (vector if vector.any() else None), None
 
-    async def _search(self, session: Session, request: RecallRequest, scope: Scope, vector: Vector | None) -> Search:
-        context = request.context
-        around = "\n".join([*([context.task] if context.task else []), *context.files])
+    def _search(self, request: RecallRequest, scope: Scope, survey: Survey, vector: Vector | None) -> Search:
         return Search(
             text=request.query,
             project_ids=scope.ids,
-            lexical=await read_terms(session, scope, request.query, around),
+            lexical=weigh_query(survey.terms, scope),
             vector=vector,
             embedder_id=self.vectors.embedder_id,
             filters=Filters(request.since, request.until, request.tags),
             limit=max(ARM_LIMIT, 2 * request.k),
             exact=frozenset(layer for layer, count in scope.memories.items() if count <= EXACT_LIMIT),
             allowed=frozenset(request.layers or Layer),
+            entities=tuple((entity.project_id, entity.id) for entity in survey.entities),
         )
 
-    async def _due(self, session: Session, request: RecallRequest, scope: Scope, now: datetime) -> tuple[Due, ...]:
-        context = request.context
-        words = "\n".join(text for text in (request.query, context.task) if text)
-        situation = Situation(now, words, context.files, context.branch)
-        return tuple(await find_due(session, scope.ids, situation))
+
+def _around(request: RecallRequest) -> str:
+    context = request.context
+    return "\n".join([*([context.task] if context.task else []), *context.files])
+
+
+def _situation(request: RecallRequest, now: datetime) -> Situation:
+    context = request.context
+    words = "\n".join(text for text in (request.query, context.task) if text)
+    return Situation(now, words, context.files, context.branch)
+
+
+def _subjects(request: RecallRequest, scope: Scope) -> Subjects:
+    """What is worth looking into, in layers that hold something and may answer."""
+    allowed = request.layers or tuple(Layer)
+    return Subjects(
+        presence=request.layers is None,
+        tasks=bool(scope.memories[Layer.PROSPECTIVE]) and Layer.PROSPECTIVE in allowed,
+        entities=bool(scope.memories[Layer.GRAPH]) and Layer.GRAPH in allowed,
+    )

@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from athena_mcp.db.pool import Database
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import DEFAULT_STATEMENT_S, Session
 from athena_mcp.layers.graph import expand
 from athena_mcp.model import Layer
 from athena_mcp.recall.fusion import Asked, Ranked, fuse, in_order, with_context
@@ -35,7 +35,7 @@ async def enrich(database: Database, request: RecallRequest, ground: Groundwork,
     """The same answer, ranked with what surrounds it."""
     if not answered.ranked:
         return answered
-    async with database.session() as session:
+    async with database.session(DEFAULT_STATEMENT_S) as session:
         linked = await _linked(session, ground, answered.ranked)
         ranked = _with_links(answered.ranked, linked, ground.asked)
         seeds = [row.candidate.id for row in ranked[:SEEDS]]

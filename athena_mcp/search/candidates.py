@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from psycopg.rows import class_row
+from psycopg.rows import args_row
 from psycopg.sql import SQL
 
 from athena_mcp.db.session import Session
@@ -52,6 +52,8 @@ class Search:
     """The layers small enough in this scope to compare every vector."""
     allowed: frozenset[Layer] = frozenset(Layer)
     """The caller's hard limit: a hit may come from these layers only."""
+    entities: tuple[tuple[int, int], ...] = ()
+    """The graph's entities that the query names: project and id."""
 
 
 class Indexed(NamedTuple):
@@ -78,7 +80,10 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A memory that some arm named. Scores are raw: BM25, the weight of the query terms it has, and the cosine."""
+    """A memory that some arm named. Scores are raw: BM25, the weight of the query terms it has, and the cosine.
+
+    The fields stand in the order of the columns of `candidates_sql`.
+    """
 
     id: int
     project_id: int
@@ -98,7 +103,7 @@ async def find_candidates(session: Session, search: Search, layer: Layer) -> lis
     if not search.lexical and search.vector is None:
         return []
     return await session.fetch(
-        candidates_sql(layer, shape_of(search, layer)), candidate_values(search), rows=class_row(Candidate)
+        candidates_sql(layer, shape_of(search, layer)), candidate_values(search), rows=args_row(Candidate)
     )
 
 

@@ -6,9 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from athena_mcp.db.session import Session
 from athena_mcp.model import Layer
 from athena_mcp.search.scope import Scope
 
@@ -57,31 +56,63 @@ class Term(NamedTuple):
     project_id: int | None
     term_id: int | None
     df: int
+    around: bool = False
+    """A term of what the caller is at, not of the query."""
+    present: int = 0
+    """The layers that have it, a bit each in their order; only of terms rare enough to be looked up."""
 
 
 # The primary key of athena.terms serves it, once a term: OFFSET keeps the planner from reading a whole project's terms.
+# The terms that may be looked up, the rarest, are then sought in the covering index of each layer's partition.
 _TERMS = """
-SELECT q.term, q.whole, t.project_id, t.id, coalesce(t.df, 0)
-FROM athena.query_terms_of(athena.search_config(), %(query)s) AS q
-LEFT JOIN LATERAL (
-    SELECT project_id, id, df FROM athena.terms
-    WHERE term = q.term AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
-) AS t ON true
+SELECT r.term, r.whole, r.project_id, r.id AS term_id, r.df, r.around,
+    {present} AS present
+FROM (
+    SELECT f.*, dense_rank() OVER (PARTITION BY f.around ORDER BY f.total = 0, f.total, f.term COLLATE "C") AS rank
+    FROM (
+        SELECT q.term, q.whole, q.around, t.project_id, t.id, coalesce(t.df, 0) AS df,
+            coalesce(sum(t.df) OVER (PARTITION BY q.around, q.term), 0) AS total
+        FROM (
+            SELECT term, whole, false AS around FROM athena.query_terms_of(athena.search_config(), %(query)s)
+            UNION ALL
+            SELECT term, whole, true FROM athena.query_terms_of(athena.search_config(), %(around)s)
+            WHERE %(around)s <> ''
+        ) AS q
+        LEFT JOIN LATERAL (
+            SELECT project_id, id, df FROM athena.terms
+            WHERE term = q.term AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
+        ) AS t ON true
+    ) AS f
+) AS r
+"""
+_PRESENT = "CASE WHEN r.id IS NOT NULL AND r.rank <= {most} THEN {bits} ELSE 0 END"
+_BIT = """
+CASE WHEN EXISTS (SELECT 1 FROM athena.postings_{layer} p WHERE p.project_id = r.project_id AND p.term_id = r.id)
+    THEN {bit} ELSE 0 END
 """
 
 
-async def read_terms(session: Session, scope: Scope, query: str, around: str = "") -> LexicalQuery:
-    """Take the query apart as memories were taken apart, and weigh its terms by their document frequency in scope.
+def terms_sql(*, with_presence: bool) -> str:
+    """Takes the query and its surroundings apart as memories were taken apart: a row a `Term`, its columns by name.
 
-    The terms of `around`, what the caller is at, are looked up with it and weigh little.
+    Without presence no layer's own tables are read.
     """
-    found = await session.fetch(_TERMS, {"query": query, "projects": scope.ids})
-    terms = weigh_terms([Term(*row) for row in found], scope.size, scope.mean_length)
-    if not around or not terms:
+    bits = " + ".join(_BIT.format(layer=layer.value, bit=1 << place) for place, layer in enumerate(Layer))
+    return _TERMS.format(present=_PRESENT.format(most=MAX_TERMS, bits=bits) if with_presence else "0")
+
+
+def terms_values(query: str, around: str) -> dict[str, Any]:
+    """The parameters of `terms_sql`, but for the projects."""
+    return {"query": query, "around": around[:MAX_AROUND_CHARS]}
+
+
+def weigh_query(found: Sequence[Term], scope: Scope) -> LexicalQuery:
+    """The query's terms weighed by their document frequency in scope; those around it join them and weigh little."""
+    terms = weigh_terms([term for term in found if not term.around], scope.size, scope.mean_length)
+    context = [term for term in found if term.around]
+    if not context or not terms:
         return terms
-    found = await session.fetch(_TERMS, {"query": around[:MAX_AROUND_CHARS], "projects": scope.ids})
-    context = weigh_terms([Term(*row) for row in found], scope.size, scope.mean_length)
-    return with_surroundings(terms, context)
+    return with_surroundings(terms, weigh_terms(context, scope.size, scope.mean_length))
 
 
 def with_surroundings(terms: LexicalQuery, context: LexicalQuery) -> LexicalQuery:
@@ -129,23 +160,13 @@ def inverse_document_frequency(df: int, size: int) -> float:
     return math.log(1 + max(0.0, size - df + 0.5) / (df + 0.5))
 
 
-# A probe of the covering index of each layer's partition, a term at a time.
-_PRESENCE = """
-SELECT w.weight,
-    EXISTS (SELECT 1 FROM athena.postings_episodic p WHERE p.project_id = w.project_id AND p.term_id = w.term_id),
-    EXISTS (SELECT 1 FROM athena.postings_semantic p WHERE p.project_id = w.project_id AND p.term_id = w.term_id),
-    EXISTS (SELECT 1 FROM athena.postings_procedural p WHERE p.project_id = w.project_id AND p.term_id = w.term_id),
-    EXISTS (SELECT 1 FROM athena.postings_prospective p WHERE p.project_id = w.project_id AND p.term_id = w.term_id),
-    EXISTS (SELECT 1 FROM athena.postings_graph p WHERE p.project_id = w.project_id AND p.term_id = w.term_id)
-FROM unnest(%(projects)s::integer[], %(terms)s::integer[], %(weights)s::float8[]) AS w (project_id, term_id, weight)
-"""
-
-
-async def read_presence(session: Session, query: LexicalQuery) -> dict[Layer, float]:
+def weigh_presence(query: LexicalQuery, found: Sequence[Term]) -> dict[Layer, float]:
     """How much of the query's weight each layer has terms for: the most that its best memory could match by words."""
-    present = dict.fromkeys(Layer, 0.0)
-    values = {"projects": query.project_ids, "terms": query.term_ids, "weights": query.weights}
-    for weight, *has in await session.fetch(_PRESENCE, values):
-        for layer, found in zip(Layer, has, strict=True):
-            present[layer] += weight if found else 0.0
-    return present
+    present = {(term.project_id, term.term_id): term.present for term in found}
+    weights = dict.fromkeys(Layer, 0.0)
+    for project_id, term_id, weight in zip(query.project_ids, query.term_ids, query.weights, strict=True):
+        bits = present[project_id, term_id]
+        for place, layer in enumerate(Layer):
+            if bits >> place & 1:
+                weights[layer] += weight
+    return weights

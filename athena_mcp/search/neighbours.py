@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from psycopg.rows import class_row
+from psycopg.rows import args_row
 
 from athena_mcp.db.session import Session
 from athena_mcp.model import Layer
@@ -24,7 +24,10 @@ WINDOW_S = 600
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A memory beside `seed_id`; `distance` is 1 for the one next to it. The rest is a candidate's."""
+    """A memory beside `seed_id`; `distance` is 1 for the one next to it. The rest is a candidate's.
+
+    The fields stand in the order of the statement's columns.
+    """
 
     seed_id: int
     distance: int
@@ -37,11 +40,13 @@ class Neighbour:
     cosine: float | None
 
 
-# memories_by_session serves both directions; a neighbour that was replaced does not count as one.
+# memories_by_id finds the seeds, memories_by_session what is beside them; what was replaced does not count as a
+# neighbour.
 _NEIGHBOURS = """
 WITH seeds AS MATERIALIZED (
     SELECT m.project_id, m.id, m.session_id, m.at
-    FROM athena.memories m WHERE m.project_id = ANY (%(projects)s) AND m.id = ANY (%(seeds)s)
+    FROM unnest(%(seeds)s::bigint[]) AS w (id) CROSS JOIN LATERAL (
+        SELECT * FROM athena.memories WHERE id = w.id AND project_id = ANY (%(projects)s::integer[]) OFFSET 0) AS m
 ), beside AS (
     SELECT s.id AS seed_id, row_number() OVER (PARTITION BY s.id ORDER BY n.at DESC, n.id DESC) AS distance, n.*
     FROM seeds s CROSS JOIN LATERAL (
@@ -90,5 +95,5 @@ async def find_neighbours(
             "until": search.filters.until,
             "tags": list(search.filters.tags),
         },
-        rows=class_row(Neighbour),
+        rows=args_row(Neighbour),
     )

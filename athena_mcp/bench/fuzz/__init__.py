@@ -1,1 +1,0 @@
-"""Abuse of the protocol: a client that sends whatever a pipe can carry, and keeps account of every answer."""

@@ -1,1 +1,0 @@
-"""Tests that try to break the trust one puts in a memory."""
