@@ -13,6 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 _CHUNK_BYTES = 65_536
+MAX_LINE_BYTES = 16 * 2**20
+"""The longest line that is read. The largest call that the contract allows takes less than half of it, even with every
+character written as an escape; whoever sends more must not be able to fill our memory."""
+EDGE_BYTES = 4_096
+"""How much of the beginning and the end of a longer line is kept, to find out whom to tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,14 @@ class Wire:
 
     read_fd: int
     write_fd: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlong:
+    """A line of more than `MAX_LINE_BYTES`, of which only the two ends were kept."""
+
+    head: bytes
+    tail: bytes
 
 
 def claim_wire() -> Wire | None:
@@ -49,9 +62,18 @@ def claim_wire() -> Wire | None:
     return wire
 
 
-def read_lines(fd: int, deliver: Callable[[bytes], None], *, chunk_bytes: int = _CHUNK_BYTES) -> None:
-    """Hand every line of `fd` to `deliver`, without its end, until the input ends. Blocks; meant for a thread."""
-    pending: list[bytes] = []
+def read_lines(
+    fd: int,
+    deliver: Callable[[bytes | Overlong], None],
+    *,
+    chunk_bytes: int = _CHUNK_BYTES,
+    max_line_bytes: int = MAX_LINE_BYTES,
+) -> None:
+    """Hand every line of `fd` to `deliver`, without its end, until the input ends. Blocks; meant for a thread.
+
+    Never holds more than `max_line_bytes` and a chunk: of a longer line only its ends are kept.
+    """
+    pending = _Pending(max_line_bytes)
     while True:
         try:
             chunk = os.read(fd, chunk_bytes)
@@ -61,12 +83,35 @@ def read_lines(fd: int, deliver: Callable[[bytes], None], *, chunk_bytes: int = 
             break
         *ends, rest = chunk.split(b"\n")
         for end in ends:
-            deliver(b"".join((*pending, end)))
-            pending.clear()
-        pending.append(rest)
-    last = b"".join(pending)
-    if last:
-        deliver(last)
+            pending.add(end)
+            deliver(pending.take())
+        pending.add(rest)
+    if pending.size:
+        deliver(pending.take())
+
+
+class _Pending:
+    """What has come of a line that has not ended yet."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        # Not a list of pieces: whoever sends single bytes would make each of them cost thirty.
+        self._kept = bytearray()
+        self._head = b""
+        self.size = 0
+
+    def add(self, piece: bytes) -> None:
+        self.size += len(piece)
+        self._kept += piece
+        if self.size > self._max_bytes:
+            self._head = self._head or bytes(self._kept[:EDGE_BYTES])
+            del self._kept[:-EDGE_BYTES]
+
+    def take(self) -> bytes | Overlong:
+        kept = bytes(self._kept)
+        line = Overlong(self._head, kept) if self._head else kept
+        self._kept, self._head, self.size = bytearray(), b"", 0
+        return line
 
 
 def write_all(fd: int, data: bytes) -> None:

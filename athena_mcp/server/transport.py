@@ -4,21 +4,32 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 from typing import Any
 
 import anyio
 import anyio.from_thread
 import anyio.to_thread
 from mcp.server import Server
+from mcp.shared.dispatcher import as_request_id, coerce_request_id
 from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse, RequestId
 
 from athena_mcp.server.discovery import METHOD as DISCOVER
 from athena_mcp.server.discovery import answer_discover
-from athena_mcp.server.lines import Wire, read_lines, write_all
-from athena_mcp.server.messages import Malformed, encode, parse, refusal
+from athena_mcp.server.lines import Overlong, Wire, read_lines, write_all
+from athena_mcp.server.messages import Malformed, encode, error_answer, parse
 
 log = logging.getLogger(__name__)
+
+MAX_IN_FLIGHT = 512
+MAX_IN_FLIGHT_BYTES = 64 * 2**20
+"""How many requests, and how much of their text, are taken on at once; further lines wait in the pipe until some are
+answered. Subscriptions, which are answered at their end only, do not count."""
+_CLOSED = (anyio.ClosedResourceError, anyio.BrokenResourceError)
+_LISTEN = "subscriptions/listen"
+MAX_LISTENING = 64
+"""Subscriptions at once on one connection."""
 
 
 class StdioTransport:
@@ -38,7 +49,9 @@ class StdioTransport:
         self._inbound_in, self.inbound = anyio.create_memory_object_stream[SessionMessage | Exception](0)
         self.outbound, self._outbound_out = anyio.create_memory_object_stream[SessionMessage](0)
         self._open = False
-        self._in_flight: set[str] = set()
+        self._in_flight: dict[RequestId, int] = {}
+        """The requests to be answered, by the id that the SDK knows them by, with the bytes of their lines."""
+        self._listening: set[RequestId] = set()
         self._answered = anyio.Event()
         self._lock = anyio.Lock()
         self._deaf = False
@@ -49,13 +62,13 @@ class StdioTransport:
     async def run(self) -> None:
         """Carry messages until stopped and drained. Returns when nothing goes in any more; `written` tells the rest."""
         async with anyio.from_thread.BlockingPortal() as portal, anyio.create_task_group() as tasks:
-            lines_in, lines_out = anyio.create_memory_object_stream[bytes](0)
+            lines_in, lines_out = anyio.create_memory_object_stream[bytes | Overlong](0)
 
             def read() -> None:
                 try:
                     read_lines(self._wire.read_fd, lambda line: portal.call(lines_in.send, line))
                     portal.call(lines_in.aclose)
-                except (RuntimeError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+                except (RuntimeError, *_CLOSED):
                     pass  # the loop stopped listening while this thread was reading
 
             # A daemon: nothing can wake it from its read, and the process must not wait for it.
@@ -77,28 +90,49 @@ class StdioTransport:
     async def _forward(self, lines: Any, scope: anyio.CancelScope) -> None:
         with scope:
             async for line in lines:
-                if line.strip():
-                    await self._take(parse(line))
+                if isinstance(line, Overlong) or line.strip():
+                    await self._take(parse(line), 0 if isinstance(line, Overlong) else len(line))
         self._stop.set()
 
-    async def _take(self, message: JSONRPCMessage | Malformed) -> None:
+    async def _take(self, message: JSONRPCMessage | Malformed, size_bytes: int) -> None:
         if isinstance(message, Malformed):
-            log.warning("a line of input is not a JSON-RPC message")
-            if answer := refusal(message):
-                await self._write(answer)
+            log.warning("a line of input was refused: %s", message.problem)
+            if message.answerable:
+                await self._write(error_answer(message))
             return
         if isinstance(message, JSONRPCRequest):
             if message.method == DISCOVER and not self._open:
                 await self._write(answer_discover(self._server, message))
                 return
+            key = coerce_request_id(message.id)
+            if problem := self._unacceptable(key, message.method):
+                await self._write(error_answer(Malformed(problem, message.id)))
+                return
+            await self._until_some_are_answered()
             self._open = True
-            self._in_flight.add(str(message.id))
+            if message.method == _LISTEN:
+                self._listening.add(key)
+            else:
+                self._in_flight[key] = size_bytes
         elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
             # A cancelled request is never answered.
-            self._settled((message.params or {}).get("requestId"))
+            self._settled(as_request_id((message.params or {}).get("requestId")))
         # Handed over whole or not at all: a request that is in flight for us must be so for the server.
-        with anyio.move_on_after(self._drain_s, shield=True):
+        with anyio.move_on_after(self._drain_s, shield=True), suppress(*_CLOSED):  # the end came in between
             await self._inbound_in.send(SessionMessage(message))
+
+    def _unacceptable(self, key: RequestId, method: str) -> str | None:
+        """Why a request cannot be taken on, if it cannot."""
+        if key in self._in_flight or key in self._listening:
+            return "Another request with this id is not answered yet."
+        if method == _LISTEN and len(self._listening) >= MAX_LISTENING:
+            return f"There are {MAX_LISTENING} subscriptions already; end one first."
+        return None
+
+    async def _until_some_are_answered(self) -> None:
+        while len(self._in_flight) >= MAX_IN_FLIGHT or sum(self._in_flight.values()) > MAX_IN_FLIGHT_BYTES:
+            self._answered = anyio.Event()
+            await self._answered.wait()
 
     async def _write_outbound(self) -> None:
         try:
@@ -130,10 +164,13 @@ class StdioTransport:
         self._stop.set()
 
     def _settled(self, request_id: RequestId | None) -> None:
-        self._in_flight.discard(str(request_id))
-        self._answered.set()
+        if request_id is not None:
+            key = coerce_request_id(request_id)
+            self._in_flight.pop(key, None)
+            self._listening.discard(key)
+            self._answered.set()
 
     async def _drained(self) -> None:
-        while self._in_flight:
+        while self._in_flight or self._listening:
             self._answered = anyio.Event()
             await self._answered.wait()

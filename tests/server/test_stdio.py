@@ -150,8 +150,10 @@ def test_a_line_cut_in_the_middle_of_a_character_is_refused_by_name() -> None:
 def test_bad_lines_are_answered_when_they_can_be_and_never_end_the_connection() -> None:
     with process() as server:
         server.initialize()
-        for line in ("no json", "[]", "{", "", "null", '"text"', "[" * 100_000, '{"jsonrpc":"2.0","method":7}'):
+        for line in ("no json", "[]", "{", "null", '"text"', "[" * 100_000, '{"jsonrpc":"2.0","method":7}'):
             server.write(line)
+            assert server.read()["id"] is None
+        server.write("")
         server.write('{"jsonrpc":"2.0","id":77,"method":["x"]}')
         answer = server.read()
         assert (answer["id"], answer["error"]["code"]) == (77, -32600)
@@ -185,7 +187,7 @@ def test_contents_appear_in_no_log() -> None:
         server.popen.stdin.close()
         assert server.popen.wait(timeout=15) == 0
         errors = server.errors()
-        assert "not a JSON-RPC message" in errors
+        assert "a line of input was refused: This line is not JSON." in errors
         assert "private" not in errors
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from athena_mcp.cli.bench import calibration, devlog, executor, quality, stdio
+from athena_mcp.cli.bench import calibration, devlog, executor, fuzz, quality, stdio
 from athena_mcp.cli.options import common_options
 
 
@@ -27,5 +27,5 @@ def command() -> None:
     """
 
 
-for _module in (quality, calibration, devlog, stdio, executor):
+for _module in (quality, calibration, devlog, stdio, executor, fuzz):
     command.add_command(_module.command)

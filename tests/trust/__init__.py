@@ -1,0 +1,1 @@
+"""Tests that try to break the trust one puts in a memory."""
