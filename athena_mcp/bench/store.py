@@ -17,6 +17,7 @@ from athena_mcp.config import Settings
 from athena_mcp.db.embedded import EmbeddedServer, server_status
 from athena_mcp.db.migrate import migrate
 from athena_mcp.db.pool import Database
+from athena_mcp.server.stdio_client import StdioServer
 
 PROJECT = "bench"
 _STOP_WAIT_S = 10.0
@@ -71,6 +72,11 @@ async def open_database(settings: Settings, *, max_connections: int = 8) -> Asyn
             await database.close()
             if server is not None:
                 await anyio.to_thread.run_sync(server.stop)
+
+
+def server_in(folder: Path, settings: Settings) -> StdioServer:
+    """The server of a benchmark's folder."""
+    return StdioServer(settings.data_dir, folder / "server.log", settings.project)
 
 
 async def postgresql_version(settings: Settings) -> str:

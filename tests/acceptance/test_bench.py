@@ -144,33 +144,3 @@ def test_devlog_asks_a_repository_s_changelog_for_its_commits(athena: Athena, tm
     ]
     assert rows_of(json.loads(out.read_text()))["athena"]["all"]["mrr"] == 1.0
     assert_nothing_is_left(tmp_path)
-
-
-def test_stdio_times_start_calls_and_memory_and_leaves_nothing_behind(athena: Athena, tmp_path: Path) -> None:
-    out = tmp_path / "out.json"
-    few = ("--memories", "200", "--runs", "1", "--questions", "4", "--writes", "2")
-    done = athena("bench", "stdio", *few, "--save", str(out))
-    assert done.code == 0, done.err
-    for shown in ("answer to initialize", "first recall, PostgreSQL stopped", "200 memories", "Resident memory"):
-        assert shown in done.out
-    report = json.loads(out.read_text())
-    assert report["memories"] == 200
-    assert report["startup"]["initialize_ratio"] > 0
-    calls = report["calls"]
-    assert set(calls["layers_alone"]) == {"episodic", "semantic", "procedural", "prospective", "graph"}
-    assert (calls["recall"]["n"], calls["remember"]["n"], calls["degraded"]) == (4, 2, 0)
-    assert calls["server_memory"]["bytes"] > 10 * 2**20
-    assert calls["postgresql_memory"]["processes"] > 1
-    assert_nothing_is_left(tmp_path)
-
-
-def test_executor_compares_parallel_with_sequential(athena: Athena, tmp_path: Path) -> None:
-    out = tmp_path / "out.json"
-    done = athena("bench", "executor", "--rounds", "1", "--calls", "5", "--save", str(out))
-    assert done.code == 0, done.err
-    report = json.loads(out.read_text())
-    assert [row["layers"] for row in report["speedups"]] == [1, 2, 3, 5]
-    # Five layers that wait 50 ms each cannot be done sooner one after the other.
-    assert report["speedups"][3]["sequential"]["p50_ms"] >= 250
-    assert report["overhead"]["n"] == 5
-    assert_nothing_is_left(tmp_path)

@@ -1,13 +1,13 @@
-"""The synthetic memories of `athena-mcp bench stdio`."""
+"""The synthetic memories of `athena-mcp bench`."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 
-from athena_mcp.bench.stdio import vocabulary
-from athena_mcp.bench.stdio.conversation import spread
-from athena_mcp.bench.stdio.grammar import LAYERS, SESSION_MEMORIES, Grammar
+from athena_mcp.bench.synthetic import vocabulary
+from athena_mcp.bench.synthetic.fill import spread
+from athena_mcp.bench.synthetic.grammar import LAYERS, SESSION_MEMORIES, Grammar
 from athena_mcp.model import Layer
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import check_request

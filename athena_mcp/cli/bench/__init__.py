@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from athena_mcp.cli.bench import calibration, devlog, executor, fuzz, quality, stdio
+from athena_mcp.cli.bench import calibration, devlog, fuzz, latency, load, quality, scale, soak
 from athena_mcp.cli.options import common_options
 
 
@@ -22,10 +22,10 @@ def command() -> None:
     \b
     Examples:  athena-mcp bench devlog .
                athena-mcp bench quality case.json --json > result.json
-               athena-mcp bench stdio --memories 100000 --plot stdio.svg
-               athena-mcp bench executor --quick
+               athena-mcp bench scale --up-to 10000 --plot scale.svg
+               athena-mcp bench latency --quick
     """
 
 
-for _module in (quality, calibration, devlog, stdio, executor, fuzz):
+for _module in (latency, scale, load, soak, quality, devlog, calibration, fuzz):
     command.add_command(_module.command)

@@ -60,7 +60,7 @@ class Showing:
             note(f"Drawn to {visible(str(self.plot))}.")
 
 
-def report_options(**quick: int) -> Callable[[Command], Command]:
+def report_options(**quick: float) -> Callable[[Command], Command]:
     """The options that every benchmark takes; its function gets them as `showing`.
 
     `quick` are the values that options have with --quick, unless they are given too.

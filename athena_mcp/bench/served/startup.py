@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from athena_mcp.bench.progress import Progress
-from athena_mcp.bench.stdio.wire import started
+from athena_mcp.bench.served.wire import started
 from athena_mcp.bench.timing import Latency, elapsed_ms, ratio
 from athena_mcp.server.stdio_client import Launch, StdioServer, host_environment
 

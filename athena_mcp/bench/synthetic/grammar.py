@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from athena_mcp.bench.stdio import vocabulary as v
+from athena_mcp.bench.synthetic import vocabulary as v
 from athena_mcp.model import Layer
 from athena_mcp.remember.load import MemoryRecord
 

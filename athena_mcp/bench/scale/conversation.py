@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
 from athena_mcp.bench.failure import BenchFailed
 from athena_mcp.bench.progress import Progress
-from athena_mcp.bench.stdio.grammar import Grammar
-from athena_mcp.bench.stdio.memory_use import MemoryUse, child_serving, memory_of, with_descendants
+from athena_mcp.bench.served.memory_use import MemoryUse, memory_of, with_descendants
+from athena_mcp.bench.served.wire import Wire, started
+from athena_mcp.bench.synthetic.fill import questions
+from athena_mcp.bench.synthetic.grammar import Grammar
 from athena_mcp.bench.timing import Latency, elapsed_ms
 from athena_mcp.db.embedded import server_status
 from athena_mcp.model import Layer
-from athena_mcp.server.stdio_client import StdioServer, connected
+from athena_mcp.server.stdio_client import StdioServer
 
-K = 10
 FLOOR_SECTION = "recall"
 """The section of `stats` that is read from the process's own counters: a call that does next to nothing."""
+_WARM_CALLS = 10
+_REMEMBER_WARM_CALLS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,57 +67,58 @@ class Conversation:
 class _Client:
     """Calls, timed."""
 
-    def __init__(self, call: Callable[..., Awaitable[dict[str, Any]]]) -> None:
-        self._call = call
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self.degraded = 0
 
-    async def timed(self, samples: list[float], tool: str, **arguments: Any) -> dict[str, Any]:
+    def timed(self, samples: list[float], tool: str, **arguments: Any) -> dict[str, Any]:
         began = time.perf_counter()
-        answer = await self._call(tool, **arguments)
+        answer = self._wire.call(tool, arguments)
         samples.append(elapsed_ms(began))
         if tool == "recall":
             self.degraded += bool(answer["degraded"])
         return answer
 
 
-async def hold_conversation(
-    server: StdioServer, grammar: Grammar, stored: int, *, questions: int, writes: int, progress: Progress
+def hold_conversation(
+    server: StdioServer, grammar: Grammar, stored: int, *, count: int, writes: int, progress: Progress
 ) -> Conversation:
-    """Ask `questions`, about memories spread over the `stored` ones, and remember `writes` new ones."""
-    asked = [grammar.memory(number).question for number in spread(stored, questions)]
+    """Ask `count` questions, about memories all over the `stored` ones, and remember `writes` new ones."""
+    asked = list(questions(grammar, stored, count))
     floor: list[float] = []
     default: list[float] = []
     depth_1: list[float] = []
     everywhere: list[float] = []
     remember: list[float] = []
     alone: dict[Layer, list[float]] = {layer: [] for layer in Layer}
-    common = {"k": K, "use_cache": False}
-    async with connected(server) as connection:
-        client = _Client(connection.call)
-        await connection.wait_for_embedder()
-        for question in asked[:10]:
-            await client.timed([], "recall", query=question, **common)
-        with progress("Asking", len(asked)) as advance:
-            for question in asked:
+    common = {"use_cache": False}
+    with started(server.launch(), server.log) as wire:
+        client = _Client(wire)
+        wire.initialize()
+        wire.wait_for_embedder()
+        for question in asked[:_WARM_CALLS]:
+            client.timed([], "recall", query=question, **common)
+        with progress(f"Asking {stored:,} memories", len(asked)) as advance:
+            for number, question in enumerate(asked):
                 turns: list[tuple[list[float], dict[str, Any]]] = [
                     (default, {}),
                     (depth_1, {"cascade_depth": 1}),
                     (everywhere, {"layers": [layer.value for layer in Layer], "cascade_depth": 1}),
                 ]
                 # The first to ask a question finds the database's cache colder than the others.
-                at = len(floor) % len(turns)
+                at = number % len(turns)
                 for samples, arguments in turns[at:] + turns[:at]:
-                    await client.timed(samples, "recall", query=question, **common, **arguments)
-                await client.timed(floor, "stats", section=FLOOR_SECTION)
+                    client.timed(samples, "recall", query=question, **common, **arguments)
+                client.timed(floor, "stats", section=FLOOR_SECTION)
                 for layer, samples in alone.items():
-                    answer = await client.timed(
-                        [], "recall", query=question, layers=[layer.value], cascade_depth=1, **common
-                    )
+                    answer = client.timed([], "recall", query=question, layers=[layer.value], cascade_depth=1, **common)
                     samples.append(answer["layers"][layer.value]["elapsed_ms"])
                 advance(1)
         with progress("Remembering", writes) as advance:
             for number in range(stored, stored + writes):
-                await client.timed(remember, "remember", **grammar.memory(number).to_arguments())
+                # A server's first writes prepare their statements.
+                samples = remember if number - stored >= min(_REMEMBER_WARM_CALLS, writes - 1) else []
+                client.timed(samples, "remember", **grammar.memory(number).to_arguments())
                 advance(1)
         postgres = server_status(server.data_dir).pid
         if postgres is None:
@@ -125,14 +131,6 @@ async def hold_conversation(
             layers_alone={layer: Latency.of(samples) for layer, samples in alone.items()},
             remember=Latency.of(remember),
             degraded=client.degraded,
-            server_memory=memory_of([child_serving(server.data_dir)]),
+            server_memory=memory_of([psutil.Process(wire.pid)]),
             postgresql_memory=memory_of(with_descendants(postgres)),
         )
-
-
-def spread(stored: int, count: int) -> Sequence[int]:
-    """`count` numbers below `stored`, evenly apart and of all layers."""
-    # A step that shares no factor with the layers' turn, so that it does not always meet the same one.
-    step = max(1, stored // max(1, count))
-    step -= step % 5 == 0 and step > 1
-    return [number * step % stored for number in range(count)]

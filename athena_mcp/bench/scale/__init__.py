@@ -1,0 +1,1 @@
+"""`athena-mcp bench scale`: recall, remember, import and size, with ever more memories."""

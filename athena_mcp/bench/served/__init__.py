@@ -1,0 +1,1 @@
+"""The real server as a process: started, spoken to over stdio, watched."""
