@@ -58,20 +58,20 @@ WITH documents AS MATERIALIZED (
 INVARIANTS: tuple[Invariant, ...] = (
     Invariant(
         "a posting that is missing, left over or wrong",
-        _DERIVED
+        _DERIVED  # noqa: S608  two constants
         + """SELECT count(*) FROM (
             (TABLE found EXCEPT ALL TABLE kept) UNION ALL (TABLE kept EXCEPT ALL TABLE found)) AS d""",
     ),
     Invariant(
         "a term whose frequency is wrong",
-        _DERIVED
+        _DERIVED  # noqa: S608  two constants
         + """SELECT count(*) FROM (
             (TABLE frequencies EXCEPT ALL TABLE kept_frequencies)
             UNION ALL (TABLE kept_frequencies EXCEPT ALL TABLE frequencies)) AS d""",
     ),
     Invariant(
         "a layer whose totals are wrong",
-        _DERIVED
+        _DERIVED  # noqa: S608  two constants
         + """SELECT count(*) FROM (
             (TABLE totals EXCEPT ALL TABLE kept_totals) UNION ALL (TABLE kept_totals EXCEPT ALL TABLE totals)) AS d""",
     ),
@@ -167,8 +167,8 @@ async def verify_store(connection: psycopg.AsyncConnection[Any]) -> list[Finding
             NAME,
             "failed",
             f"{violation.never}: {violation.times:,} times",
-            "Run `athena-mcp export`, move the data folder away and `athena-mcp import` the file: indexes are then made "
-            "anew. And report this as a bug.",
+            "Run `athena-mcp export`, move the data folder away and `athena-mcp import` the file: that makes all "
+            "indexes anew. And report this as a bug.",
         )
         for violation in found
     ]

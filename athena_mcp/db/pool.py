@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import selectors
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -175,19 +176,49 @@ class Database:
                 if failed is not None:
                     log.warning("The database went away; connecting again.")
                 await self._drop_pool()
+                await self._await_server()
                 await self.open()
             if self._pool is None:
                 raise DatabaseUnavailable("The database is not open.")
             return self._pool
 
+    async def _await_server(self) -> None:
+        """Return when the server takes connections; one that recovers from a crash is given a moment.
+
+        Raises DatabaseUnavailable at once when nobody listens, which the pool would find out after its whole patience.
+        """
+        ends_at = min(anyio.current_time() + WAIT_S, anyio.current_effective_deadline())
+        while True:
+            try:
+                connection = await self.connect()
+            except DatabaseUnavailable as error:
+                coming = isinstance(error.__cause__, psycopg.OperationalError) and _is_coming_up(error.__cause__)
+                if not coming or anyio.current_time() + LOOK_S > ends_at:
+                    raise
+                await anyio.sleep(LOOK_S / 5)
+            else:
+                with anyio.CancelScope(shield=True):
+                    await connection.close()
+                return
+
     async def _check(self, connection: Connection) -> None:
-        """Whether a connection still works, asked only when it was not in use just now: asking costs a round trip."""
-        if time.monotonic() - connection.used_at > FRESH_S:
+        """Whether a connection still works. One in use just now is only asked when its socket says that it was closed.
+
+        Asking costs a round trip; a server that died on this machine shows on the socket at once.
+        """
+        if time.monotonic() - connection.used_at > FRESH_S or _has_unread(connection):
             try:
                 await AsyncConnectionPool.check_connection(connection)
             except psycopg.OperationalError:
                 self._lost = True
                 raise
+
+
+def _has_unread(connection: psycopg.AsyncConnection[Any]) -> bool:
+    """Whether something waits on the socket of an idle connection: its end, or the server's farewell."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 CONNECTION: dict[str, Any] = {
@@ -233,3 +264,9 @@ def unreachable(error: psycopg.Error) -> str:
     reason = str(error).strip().splitlines()
     detail = reason[-1] if reason else type(error).__name__
     return f"The database cannot be reached: {detail}. Run `athena-mcp doctor`."
+
+
+def _is_coming_up(error: psycopg.OperationalError) -> bool:
+    """Whether the server answered that it takes no connections yet, or any more (57P03, cannot_connect_now)."""
+    # A failed connection has no SQLSTATE, and the server's text comes in its own language; ours speaks English.
+    return isinstance(error, psycopg.errors.CannotConnectNow) or "the database system is" in str(error)
