@@ -19,6 +19,6 @@ def plain(value: Any) -> Any:
 
 
 def isoformat(moment: datetime) -> str:
-    """ISO 8601 in UTC with a `Z`, to the second unless it has a finer part."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    """ISO 8601 in UTC with a `Z`, to the second, or to the millisecond; of what it wrote itself the same again."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond >= 1000 else "seconds")
     return text.replace("+00:00", "Z")

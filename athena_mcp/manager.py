@@ -15,6 +15,7 @@ from athena_mcp.layers.history import find_target, forget, linked_projects
 from athena_mcp.layers.projects import ProjectCount, count_projects, lock_projects
 from athena_mcp.layers.records import read_from_oldest, read_memories, read_newest
 from athena_mcp.layers.totals import count_store, publish_snapshot, read_servers
+from athena_mcp.layers.unfinished import begin_import, end_import
 from athena_mcp.model import GLOBAL_PROJECT, Forgotten, Layer, Memory, RecallResult, Receipt
 from athena_mcp.recall.cascade import Cascade
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
@@ -267,17 +268,27 @@ class MemoryManager:
             return await count_projects(session)
 
     async def export(self, *, project: str | None = None) -> AsyncIterator[Memory]:
-        """Every memory of a project, or of all, in the order of ids, history included."""
+        """Every memory of a project, or of all, in the order of ids, history included, as the store is at the start."""
         after_id = 0
-        while True:
-            async with self._database.session() as session:
-                ids = None if project is None else (await read_scope(session, [check_name("project", project)])).ids
+        async with self._database.snapshot() as session:
+            ids = None if project is None else (await read_scope(session, [check_name("project", project)])).ids
+            while True:
                 page = await read_from_oldest(session, ids, after_id=after_id, limit=EXPORT_PAGE)
-            for memory in page:
-                yield memory
-            if len(page) < EXPORT_PAGE:
-                return
-            after_id = page[-1].id
+                for memory in page:
+                    yield memory
+                if len(page) < EXPORT_PAGE:
+                    return
+                after_id = page[-1].id
+
+    async def begin_import(self, mark: str) -> bool:
+        """Whether an import, which `mark` tells from others, may keep its ids; see `layers.unfinished`."""
+        async with self._database.session() as session:
+            return await begin_import(session, mark)
+
+    async def end_import(self, mark: str) -> None:
+        """Say that the import has come to its end."""
+        async with self._database.session() as session:
+            await end_import(session, mark)
 
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None

@@ -160,6 +160,8 @@ class Relation:
     subject: str
     relation: str
     object: str
+    ended_at: datetime | None = None
+    """When another one took its place; such relations are only read for an export."""
 
     def to_dict(self) -> dict[str, str]:
         """The edge as the contract's JSON."""

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+import anyio
+import anyio.to_thread
 import click
 
 from athena_mcp.cli.launch import Flags
@@ -100,10 +102,20 @@ def _import_file(file: Path, settings: Settings, skip_bad: bool) -> Work:
 
     async def work(manager: MemoryManager) -> ImportReport:
         loader = Loader(manager, skip_bad=skip_bad)
+        try:
+            return await load(loader)
+        except anyio.get_cancelled_exc_class():
+            note(f"Interrupted: {loader.report.stored:,} memories stored. Run it again, and it goes on from there.")
+            raise
+
+    async def load(loader: Loader) -> ImportReport:
         if str(file) == "-":
-            return await loader.run(Source(sys.stdin.buffer, name="standard input").records(settings.project))
+            stdin = Source(sys.stdin.buffer, name="standard input")
+            mark = await anyio.to_thread.run_sync(stdin.mark, abandon_on_cancel=True)
+            return await loader.run(stdin.records(settings.project), mark=mark)
         with open_source(file) as source, progress_bar("Importing", size_bytes) as progress:
-            return await loader.run(source.records(settings.project), progress=_by_position(source, progress))
+            records = source.records(settings.project)
+            return await loader.run(records, mark=source.mark(), progress=_by_position(source, progress))
 
     return work
 

@@ -140,6 +140,13 @@ class Database:
             with anyio.CancelScope(shield=True):
                 await connection.close()
 
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Session]:
+        """A connection beside the pool that sees the store as it is now, whatever is written meanwhile, and only reads."""
+        async with self.own_session() as session:
+            await session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield session
+
     async def _borrow(self) -> tuple[_Pool, Connection]:
         """A connection, and the pool that it goes back to."""
         pool = self._pool

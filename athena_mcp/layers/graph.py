@@ -31,12 +31,14 @@ SELECT %(project)s, * FROM unnest(%(names)s::text[], %(keys)s::text[])
 ON CONFLICT (project_id, name_key) DO NOTHING
 """
 _RELATE = """
-INSERT INTO athena.relations (project_id, memory_id, subject_id, relation, relation_key, object_id)
-SELECT %(project)s, %(memory)s, s.id, r.relation, r.relation_key, o.id
-FROM unnest(%(subjects)s::text[], %(relations)s::text[], %(relation_keys)s::text[], %(objects)s::text[])
-    AS r (subject_key, relation, relation_key, object_key)
+INSERT INTO athena.relations (project_id, memory_id, subject_id, relation, relation_key, object_id, ended_at)
+SELECT %(project)s, %(memory)s, s.id, r.relation, r.relation_key, o.id, r.ended_at
+FROM unnest(%(subjects)s::text[], %(relations)s::text[], %(relation_keys)s::text[], %(objects)s::text[],
+    %(ended_ats)s::timestamptz[])
+    WITH ORDINALITY AS r (subject_key, relation, relation_key, object_key, ended_at, place)
 JOIN athena.entities s ON s.project_id = %(project)s AND s.name_key = r.subject_key
 JOIN athena.entities o ON o.project_id = %(project)s AND o.name_key = r.object_key
+ORDER BY r.place
 ON CONFLICT DO NOTHING
 """
 # A graph memory all of whose edges have ended has been replaced as a whole; relations_by_subject serves it.
@@ -45,6 +47,7 @@ WITH ended AS (
     UPDATE athena.relations old SET ended_at = now(), ended_by = %(memory)s
     FROM athena.relations new
     WHERE new.project_id = %(project)s AND new.memory_id = %(memory)s AND new.relation_key = ANY (%(single)s)
+        AND new.ended_at IS NULL
         AND old.project_id = %(project)s AND old.subject_id = new.subject_id AND old.relation_key = new.relation_key
         AND old.object_id <> new.object_id AND old.memory_id <> %(memory)s AND old.ended_at IS NULL
     RETURNING old.id, old.memory_id
@@ -178,6 +181,7 @@ async def relate(
             "relations": [edge.relation for edge in relations],
             "relation_keys": [relation_key(edge.relation) for edge in relations],
             "objects": [name_key(edge.object) for edge in relations],
+            "ended_ats": [edge.ended_at for edge in relations],
         },
     )
     single = sorted({key for edge in relations if is_single_valued(key := relation_key(edge.relation))})

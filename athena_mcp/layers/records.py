@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import namedtuple_row
@@ -31,6 +31,7 @@ from athena_mcp.model import (
     TriggerKind,
 )
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EVENT_REPEAT_S = 60
 """An event without a time of its own that is told again within this many seconds is the same event."""
 
@@ -145,7 +146,8 @@ SELECT m.id, p.name AS project, m.layer::text AS layer, m.content, m.created_at,
     CASE WHEN t.memory_id IS NOT NULL THEN (
         SELECT array_agg(ARRAY[g.kind::text, g.value] ORDER BY g.position)
         FROM athena.prospective_triggers g WHERE g.project_id = m.project_id AND g.memory_id = m.id) END AS triggers,
-    (SELECT array_agg(ARRAY[a.name, r.relation, b.name] ORDER BY r.id)
+    (SELECT array_agg(ARRAY[a.name, r.relation, b.name, (extract(epoch FROM r.ended_at) * 1000000)::bigint::text]
+            ORDER BY r.id)
         FROM athena.relations r
         JOIN athena.entities a ON a.project_id = r.project_id AND a.id = r.subject_id
         JOIN athena.entities b ON b.project_id = r.project_id AND b.id = r.object_id
@@ -242,12 +244,17 @@ def _memory(row: Any) -> Memory:
         tags=tuple(row.tags),
         importance=row.importance,
         details=_details(row),
-        relations=tuple(Relation(*edge) for edge in row.relations or ()),
+        relations=tuple(_relation(*edge) for edge in row.relations or ()),
         key=row.key,
         about=row.about_id,
         superseded_by=row.superseded_by,
         superseded_at=row.superseded_at,
     )
+
+
+def _relation(subject: str, relation: str, to: str, ended_us: str | None) -> Relation:
+    """An edge whose end is given in microseconds since 1970, which no conversion rounds."""
+    return Relation(subject, relation, to, None if ended_us is None else _EPOCH + timedelta(microseconds=int(ended_us)))
 
 
 def _details(row: Any) -> Details:

@@ -11,6 +11,7 @@ from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument
 from athena_mcp.layers import graph
+from athena_mcp.layers.history import supersede
 from athena_mcp.layers.projects import ensure_projects, lock_projects
 from athena_mcp.layers.records import EVENT_REPEAT_S, NewMemory, insert_steps, next_ids
 from athena_mcp.model import Layer, ProceduralDetails
@@ -51,6 +52,8 @@ class MemoryRecord:
     superseded_by: int | None = None
     superseded_at: str | datetime | None = None
     line: int | None = None
+    exported: bool = False
+    """From an export, whose relations say themselves which of them have ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,7 @@ FROM (SELECT pg_get_serial_sequence('athena.memories', 'id') AS name) AS s
 """
 MAX_KEPT_ID = 2**62
 """A record with a higher id gets a fresh one, so that fresh ones never run out."""
-_TAKEN = "SELECT id FROM athena.memories WHERE id = ANY (%(ids)s)"
+_TAKEN = "SELECT id, project_id, layer::text, content_hash FROM athena.memories WHERE id = ANY (%(ids)s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,7 @@ class BulkLoader:
                 details=details,
                 relations=record.relations,
                 key=record.key,
+                history=True,
             )
             for name, value in (("id", record.id), ("about", record.about), ("superseded_by", record.superseded_by)):
                 if value is not None:
@@ -181,7 +185,7 @@ class BulkLoader:
         known_ids: Mapping[int, int],
     ) -> LoadReport:
         twins = _Twins(await self._known(session, rows))
-        taken = await self._taken(session, rows) if keep_ids else set()
+        taken = await self._taken(session, rows) if keep_ids else {}
         ids: dict[int, int] = {}
         new: list[tuple[NewMemory, _Row]] = []
         vectors: list[NewVector] = []
@@ -189,11 +193,12 @@ class BulkLoader:
             own = row.record.id
             # What a record is about comes before it.
             memory = _linked(row.memory, row.record, ids, known_ids)
-            stored_id = twins.find(memory)
+            kept = _kept_id(row.record) if keep_ids else 0
+            # Under its own id it is what an interrupted run of this import left behind.
+            stored_id = kept if kept and taken.get(kept) == _identity(memory) else twins.find(memory)
             if stored_id is None:
-                kept = _kept_id(row.record) if keep_ids else 0
                 stored_id = kept if kept and kept not in taken else memory.id
-                taken.add(stored_id)
+                taken[stored_id] = _identity(memory)
                 memory = replace(memory, id=stored_id)
                 twins.add(memory)
                 new.append((memory, row))
@@ -208,8 +213,12 @@ class BulkLoader:
             await session.execute_steps(vector_steps(self.vectors.embedder_id, vectors))
         for memory, row in linked:
             if row.prepared.request.relations:
-                live = memory.superseded_at is None
-                await graph.relate(session, memory.project_id, memory.id, row.prepared.request.relations, ends=live)
+                # A whole store that comes into an empty one brings its own ends along.
+                ends = memory.superseded_at is None and not (keep_ids and row.record.exported)
+                relations = row.prepared.request.relations
+                related = await graph.relate(session, memory.project_id, memory.id, relations, ends=ends)
+                if related.supersedes:
+                    await supersede(session, [memory.project_id], related.supersedes, memory.id)
         return LoadReport(
             stored=len(new),
             duplicates=len(rows) - len(new),
@@ -230,9 +239,17 @@ class BulkLoader:
         return [_Known(*row) for row in found]
 
     @staticmethod
-    async def _taken(session: Session, rows: Sequence[_Row]) -> set[int]:
+    async def _taken(session: Session, rows: Sequence[_Row]) -> dict[int, _Identity]:
         wanted = [row.record.id for row in rows if row.record.id is not None]
-        return {row[0] for row in await session.fetch(_TAKEN, {"ids": wanted})}
+        return {row[0]: (row[1], row[2], bytes(row[3])) for row in await session.fetch(_TAKEN, {"ids": wanted})}
+
+
+_Identity = tuple[int, str, bytes]
+
+
+def _identity(memory: NewMemory) -> _Identity:
+    """What a memory must have in common with the one that has its id, to be that one."""
+    return (memory.project_id, memory.layer.value, memory.content_hash)
 
 
 class _Twins:
@@ -289,6 +306,9 @@ def _kept_id(record: MemoryRecord) -> int:
 def _same_event(memory: NewMemory, other: _Known) -> bool:
     if memory.about != other.about:
         return False
+    if memory.superseded_at is not None and memory.created_at is not None:
+        # What was replaced may have been stored again and replaced again within the minute; no two at once.
+        return (memory.occurred_at, memory.created_at) == (other.occurred_at, other.created_at)
     if memory.occurred_at is not None or other.occurred_at is not None:
         return memory.occurred_at == other.occurred_at
     created_at = memory.created_at or datetime.now(UTC)

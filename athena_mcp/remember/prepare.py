@@ -101,8 +101,11 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
         tags=tuple(clean_name("tags", tag, MAX_TAG_CHARS) for tag in request.tags),
         details=clean_value(request.details),
         relations=tuple(
-            Relation(
-                *(clean_name("relations", name, MAX_NAME_CHARS) for name in (edge.subject, edge.relation, edge.object))
+            replace(
+                edge,
+                subject=clean_name("relations", edge.subject, MAX_NAME_CHARS),
+                relation=clean_name("relations", edge.relation, MAX_NAME_CHARS),
+                object=clean_name("relations", edge.object, MAX_NAME_CHARS),
             )
             for edge in request.relations
         ),

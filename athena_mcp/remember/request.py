@@ -60,8 +60,9 @@ def check_request(
     replaces: object = None,
     about: object = None,
     key: object = None,
+    history: bool = False,
 ) -> RememberRequest:
-    """The request, or InvalidArgument naming what is wrong with it."""
+    """The request, or InvalidArgument naming what is wrong with it. `history`: relations may say when they ended."""
     text = check_text("content", content, MAX_CONTENT_CHARS)
     chosen = None if layer is None else check_choice("layer", layer, Layer)
     if about is not None and chosen not in (None, Layer.EPISODIC):
@@ -77,26 +78,34 @@ def check_request(
         occurred_at=None if occurred_at is None else check_time("occurred_at", occurred_at),
         session_id=None if session_id is None else check_name("session_id", session_id),
         details={} if details is None else known_details(details),
-        relations=check_relations(() if relations is None else relations),
+        relations=check_relations(() if relations is None else relations, history=history),
         replaces=None if replaces is None else check_id("replaces", replaces),
         about=None if about is None else check_id("about", about),
         key=None if key is None else check_name("key", key),
     )
 
 
-def check_relations(raw: object) -> tuple[Relation, ...]:
-    """Edges, each with its three names; repeats are dropped. Raises InvalidArgument."""
+def check_relations(raw: object, *, history: bool = False) -> tuple[Relation, ...]:
+    """Edges, each with its three names; repeats are dropped. Raises InvalidArgument.
+
+    `history`: with `ended_at`, too, as an export has it.
+    """
+    known = ("subject", "relation", "object", "ended_at") if history else ("subject", "relation", "object")
     edges: dict[Relation, None] = {}
     for i, entry in enumerate(check_list("relations", raw)):
         argument = f"relations[{i}]"
-        fields = check_mapping(argument, entry, ("subject", "relation", "object"))
+        fields = check_mapping(argument, entry, known)
         for name in ("subject", "relation", "object"):
             if name not in fields:
                 raise InvalidArgument(
                     f"{argument}.{name}", "is missing; a relation has a subject, a relation and an object"
                 )
-        edge = Relation(*(check_name(f"{argument}.{name}", fields[name]) for name in ("subject", "relation", "object")))
-        edges[edge] = None
+        subject, relation, to = (
+            check_name(f"{argument}.{name}", fields[name]) for name in ("subject", "relation", "object")
+        )
+        ended_at = fields.get("ended_at")
+        ended = None if ended_at is None else check_time(f"{argument}.ended_at", ended_at)
+        edges[Relation(subject, relation, to, ended)] = None
     return tuple(edges)
 
 

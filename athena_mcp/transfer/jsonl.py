@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import difflib
 import gzip
+import hashlib
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -91,6 +92,7 @@ class Source:
         self._raw = raw
         self._stream: IO[bytes] | gzip.GzipFile = gzip.GzipFile(fileobj=raw) if compressed else raw
         self._name = name
+        self._first: bytes | None = None
 
     @property
     def position(self) -> int:
@@ -100,29 +102,47 @@ class Source:
         except (OSError, ValueError):
             return 0
 
+    def mark(self) -> str:
+        """What tells this file from others: a digest of its first line, which of an export has the moment in it.
+
+        Raises TransferError when the stream is broken.
+        """
+        return hashlib.sha256(self._first_line()).hexdigest()
+
     def records(self, default_project: str) -> Iterator[MemoryRecord | BadLine]:
         """A record or a complaint for each line that is not blank and not the header.
 
         Memories that name no project get `default_project`. Raises TransferError when the stream itself is broken.
         """
-        first = True
+        first, exported = True, False
         for number, raw in enumerate(self._lines(), start=1):
             if not raw.strip():
                 continue
             parsed = parse_line(raw, number, default_project, may_be_header=first)
+            exported = exported or (first and parsed is None)
             first = False
-            if parsed is not None:
+            if isinstance(parsed, MemoryRecord):
+                yield replace(parsed, exported=True) if exported else parsed
+            elif parsed is not None:
                 yield parsed
 
-    def _lines(self) -> Iterator[bytes]:
-        try:
+    def _first_line(self) -> bytes:
+        if self._first is None:
             # The marker that some Windows programs put before UTF-8.
-            line = self._stream.readline(MAX_LINE_BYTES).removeprefix(b"\xef\xbb\xbf")
-            while line:
-                yield line
-                while len(line) >= MAX_LINE_BYTES and not line.endswith(b"\n"):
-                    line = self._stream.readline(MAX_LINE_BYTES)
-                line = self._stream.readline(MAX_LINE_BYTES)
+            self._first = self._read_line().removeprefix(b"\xef\xbb\xbf")
+        return self._first
+
+    def _lines(self) -> Iterator[bytes]:
+        line = self._first_line()
+        while line:
+            yield line
+            while len(line) >= MAX_LINE_BYTES and not line.endswith(b"\n"):
+                line = self._read_line()
+            line = self._read_line()
+
+    def _read_line(self) -> bytes:
+        try:
+            return self._stream.readline(MAX_LINE_BYTES)
         except (OSError, EOFError, zlib.error) as error:
             raise TransferError(f"Cannot read {self._name} to its end: {error}.") from error
 

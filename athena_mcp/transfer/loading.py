@@ -12,7 +12,6 @@ import anyio.to_thread
 
 from athena_mcp.errors import InvalidArgument, TransferError
 from athena_mcp.remember.load import LoadReport, MemoryRecord
-from athena_mcp.transfer.export import ProjectLike
 from athena_mcp.transfer.jsonl import BadLine
 from athena_mcp.transfer.links import LinkOrder, trim
 
@@ -28,8 +27,11 @@ class Target(Protocol):
     ) -> LoadReport:
         """Store a batch in one transaction."""
 
-    async def projects(self) -> Sequence[ProjectLike]:
-        """The projects that hold memories."""
+    async def begin_import(self, mark: str) -> bool:
+        """Whether the import that `mark` stands for may keep its ids."""
+
+    async def end_import(self, mark: str) -> None:
+        """Take note that it has come to its end."""
 
 
 @dataclass(slots=True)
@@ -56,28 +58,34 @@ class Loader:
         self._batch_records = batch_records
         self._ids: dict[int, int] = {}
         """Id in the file to id in the store, for all that was loaded so far."""
-        self._same_ids = 0
-        """For how many of them the two are the same."""
         self._keep_ids = False
-        self._found_before = 0
-        """How many memories the store held when the import began."""
 
     async def run(
-        self, items: Iterator[MemoryRecord | BadLine], *, progress: Callable[[int], None] = lambda _: None
+        self,
+        items: Iterator[MemoryRecord | BadLine],
+        *,
+        mark: str | None = None,
+        progress: Callable[[int], None] = lambda _: None,
     ) -> ImportReport:
         """Load everything. `progress` is called after each batch with the number of records taken from `items`.
+
+        `mark` tells the import from others: into an empty store, and into one that an interrupted run of it left
+        behind, it keeps its ids. Without one, all ids are new.
 
         Raises TransferError naming the line and the field of the first bad one, unless bad ones are skipped; the
         batches before it are stored.
         """
-        self._found_before = sum(row.memories for row in await self._target.projects())
+        self._keep_ids = mark is not None and await self._target.begin_import(mark)
         order = LinkOrder()
         while batch := await anyio.to_thread.run_sync(self._take, items, abandon_on_cancel=True):
             await self._load(itertools.chain.from_iterable(order.place(record) for record in self._good(batch)))
             progress(len(batch))
         rest = order.rest()
         while held := list(itertools.islice(rest, self._batch_records)):
-            await self._load(held)
+            # Some of them may point to each other, so that neither could come first.
+            await self._load(held, ahead=frozenset(record.id for record in held if record.id is not None))
+        if mark is not None:
+            await self._target.end_import(mark)
         return self.report
 
     def _take(self, items: Iterator[MemoryRecord | BadLine]) -> list[MemoryRecord | BadLine]:
@@ -93,11 +101,10 @@ class Loader:
                 good.append(item)
         return good
 
-    async def _load(self, records: Iterable[MemoryRecord]) -> None:
-        batch = self._linked(records)
+    async def _load(self, records: Iterable[MemoryRecord], *, ahead: frozenset[int] = frozenset()) -> None:
+        batch = self._linked(records, ahead)
         if not batch:
             return
-        self._keep_ids = self._keep_ids or self._resuming()
         try:
             await self._store(batch)
         except InvalidArgument as error:
@@ -115,15 +122,14 @@ class Loader:
 
     async def _store(self, batch: Sequence[MemoryRecord]) -> None:
         loaded = await self._target.load(batch, keep_ids=self._keep_ids, known_ids=self._ids)
-        self._same_ids += sum(1 for given, kept in loaded.ids.items() if given == kept and given not in self._ids)
         self._ids.update(loaded.ids)
         self.report.stored += loaded.stored
         self.report.duplicates += loaded.duplicates
         self.report.redacted += loaded.redacted
 
-    def _linked(self, records: Iterable[MemoryRecord]) -> list[MemoryRecord]:
-        """The records with only those links that lead to something loaded before or earlier in the batch."""
-        within: set[int] = set()
+    def _linked(self, records: Iterable[MemoryRecord], ahead: frozenset[int] = frozenset()) -> list[MemoryRecord]:
+        """The records with only those links that lead to something loaded before, earlier in the batch, or `ahead`."""
+        within = set(ahead)
         linked = []
         for record in records:
             trimmed = trim(record, lambda target: target in within or target in self._ids)
@@ -132,14 +138,6 @@ class Loader:
             if record.id is not None:
                 within.add(record.id)
         return linked
-
-    def _resuming(self) -> bool:
-        """Whether all that the store held is the beginning of this very file, under the same ids.
-
-        True for an empty store, and for one that an interrupted import of the file left behind: there the rest may
-        keep its ids too.
-        """
-        return self._same_ids == len(self._ids) == self._found_before
 
     def _refuse(self, problem: str, cause: Exception | None) -> None:
         if self._skip_bad:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from athena_mcp.model import Memory, details_row
+from athena_mcp.model import Details, Memory, ProspectiveDetails, Relation, details_row
 
 FORMAT_VERSION = 1
 
@@ -44,14 +44,26 @@ def memory_to_row(memory: Memory) -> dict[str, Any]:
         "session_id": memory.session_id,
         "tags": list(memory.tags) or None,
         "importance": memory.importance,
-        "details": details_row(memory.details) or None,
-        "relations": [relation.to_dict() for relation in memory.relations] or None,
+        "details": _details_row(memory.details) or None,
+        "relations": [_relation_row(relation) for relation in memory.relations] or None,
         "key": memory.key,
         "about": memory.about,
         "superseded_by": memory.superseded_by,
         "superseded_at": exact_time(memory.superseded_at) if memory.superseded_at else None,
     }
     return {name: value for name, value in row.items() if value is not None}
+
+
+def _details_row(details: Details) -> dict[str, Any]:
+    row = details_row(details)
+    if isinstance(details, ProspectiveDetails) and details.due_at is not None:
+        row["due_at"] = exact_time(details.due_at)
+    return row
+
+
+def _relation_row(relation: Relation) -> dict[str, str]:
+    row = relation.to_dict()
+    return row if relation.ended_at is None else {**row, "ended_at": exact_time(relation.ended_at)}
 
 
 def to_line(row: dict[str, Any]) -> str:

@@ -28,7 +28,7 @@ def test_a_line_with_a_project_keeps_it() -> None:
 
 def test_header_blank_lines_and_byte_order_mark_are_no_memories() -> None:
     assert read(b"\xef\xbb\xbf" + HEADER + b"\n  \r\n" + b'{"content":"x"}\r\n') == [
-        MemoryRecord(content="x", project="mine", line=4)
+        MemoryRecord(content="x", project="mine", line=4, exported=True)
     ]
 
 

@@ -22,21 +22,21 @@ def anyio_backend() -> str:
 
 
 @dataclass
-class Count:
-    name: str
-    memories: int
-
-
-@dataclass
 class Store:
     """Memories by id; the content says what is a duplicate, `bad` content is refused."""
 
     memories: dict[int, MemoryRecord] = field(default_factory=dict)
     batches: list[int] = field(default_factory=list)
     fail_after: int | None = None
+    unfinished: str | None = None
 
-    async def projects(self) -> list[Count]:
-        return [Count("p", len(self.memories))] if self.memories else []
+    async def begin_import(self, mark: str) -> bool:
+        if not self.memories:
+            self.unfinished = mark
+        return self.unfinished == mark
+
+    async def end_import(self, mark: str) -> None:
+        self.unfinished = None
 
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
@@ -47,18 +47,22 @@ class Store:
             if record.content == "bad":
                 raise InvalidArgument(f"line {record.line}: content", "is bad")
         ids = dict(known_ids or {})
-        stored = 0
+        new: list[int] = []
         for record in records:
             found = next((id_ for id_, other in self.memories.items() if other.content == record.content), None)
             if found is None:
                 found = record.id if keep_ids and record.id is not None else max(self.memories, default=0) + 1
-                # A link that leads nowhere would be a foreign key that does.
-                about = None if record.about is None else ids[record.about]
-                by = None if record.superseded_by is None else ids[record.superseded_by]
-                self.memories[found] = replace(record, id=found, line=None, about=about, superseded_by=by)
-                stored += 1
+                self.memories[found] = replace(record, id=found, line=None)
+                new.append(found)
             if record.id is not None:
                 ids[record.id] = found
+        for found in new:
+            record = self.memories[found]
+            # A link that leads nowhere would be a foreign key that does.
+            about = None if record.about is None else ids[record.about]
+            by = None if record.superseded_by is None else ids[record.superseded_by]
+            self.memories[found] = replace(record, about=about, superseded_by=by)
+        stored = len(new)
         self.batches.append(len(records))
         mapped = {record.id: ids[record.id] for record in records if record.id is not None}
         return LoadReport(stored=stored, duplicates=len(records) - stored, redacted=0, ids=mapped)
@@ -75,7 +79,7 @@ def memory(
 async def load(
     store: Store, items: Iterable[MemoryRecord | BadLine], *, skip_bad: bool = False, batch_records: int = 2
 ) -> ImportReport:
-    return await Loader(store, skip_bad=skip_bad, batch_records=batch_records).run(iter(items))
+    return await Loader(store, skip_bad=skip_bad, batch_records=batch_records).run(iter(items), mark="this file")
 
 
 async def test_records_are_loaded_in_batches_and_counted() -> None:
@@ -122,8 +126,8 @@ async def test_a_link_to_nothing_is_dropped_and_counted() -> None:
 async def test_memories_that_point_at_each_other_are_loaded_once_each() -> None:
     store = Store()
     report = await load(store, [memory(1, about=2), memory(2, about=1)])
-    assert set(store.memories) == {1, 2}
-    assert report.unlinked == 1
+    assert (store.memories[1].about, store.memories[2].about) == (2, 1)
+    assert (report.stored, report.unlinked) == (2, 0)
 
 
 async def test_a_second_run_stores_nothing() -> None:
@@ -144,6 +148,16 @@ async def test_an_interrupted_import_goes_on_under_the_same_ids() -> None:
     report = await load(store, items)
     assert (report.stored, report.duplicates) == (3, 2)
     assert set(store.memories) == {10, 20, 30, 40, 50}
+    assert store.unfinished is None
+
+
+async def test_another_import_into_what_an_interrupted_one_left_gets_ids_of_its_own() -> None:
+    store = Store(fail_after=1)
+    with pytest.raises(KeyboardInterrupt):
+        await load(store, [memory(i) for i in (10, 20, 30)])
+    store.fail_after = None
+    await Loader(store, batch_records=2).run(iter([memory(7)]), mark="another file")
+    assert set(store.memories) == {10, 20, 21}
 
 
 async def test_a_bad_line_stores_nothing_of_its_batch_and_says_what_is_stored() -> None:
