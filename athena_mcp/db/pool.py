@@ -142,7 +142,7 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Session]:
-        """A connection beside the pool that sees the store as it is now, whatever is written meanwhile, and only reads."""
+        """A connection beside the pool that sees the store as it is now, whatever is written meanwhile; only reads."""
         async with self.own_session() as session:
             await session.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield session

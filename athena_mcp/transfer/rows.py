@@ -54,7 +54,7 @@ def memory_to_row(memory: Memory) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
 
 
-def _details_row(details: Details) -> dict[str, Any]:
+def _details_row(details: Details | None) -> dict[str, Any]:
     row = details_row(details)
     if isinstance(details, ProspectiveDetails) and details.due_at is not None:
         row["due_at"] = exact_time(details.due_at)
