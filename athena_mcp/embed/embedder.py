@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
 
+from athena_mcp.embed.word_vectors import WordVectors
 from athena_mcp.errors import EmbedderUnavailable
 
 if TYPE_CHECKING:
@@ -36,6 +37,11 @@ class Embedder(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
         """One unit vector a text, in order. Raises EmbedderUnavailable."""
+        ...
+
+    @property
+    def word_vectors(self) -> WordVectors | None:
+        """Vectors of single words, where they cost next to nothing; None for an embedder that has none."""
         ...
 
     async def close(self) -> None:

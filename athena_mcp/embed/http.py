@@ -43,6 +43,9 @@ class HttpEmbedder:
     at once for a while. The vectors of the latest ones are kept.
     """
 
+    word_vectors = None
+    """Asking a service for every word would take too long."""
+
     def __init__(self, endpoint: Endpoint, model: str, limits: Limits) -> None:
         self.name = embedder_name(model)
         self.dimension = 0

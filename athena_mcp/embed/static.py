@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.to_thread
 
 from athena_mcp.embed.embedder import EmbedderHandle
+from athena_mcp.embed.word_vectors import WordVectors
 from athena_mcp.errors import EmbedderUnavailable
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class StaticEmbedder:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self.word_vectors = WordVectors(self._token_ids, model.embedding)
+        """Vectors of single words, from the same table."""
 
     @classmethod
     def load(cls) -> StaticEmbedder:
@@ -55,6 +58,10 @@ class StaticEmbedder:
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+    def _token_ids(self, word: str) -> list[int]:
+        ids: list[int] = self._model.tokenizer.encode(word, add_special_tokens=False).ids
+        return ids
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         import numpy as np

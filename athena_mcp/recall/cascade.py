@@ -163,7 +163,9 @@ class Cascade:
         """Tier 2 within the time of a layer: what it adds is not worth waiting longer for."""
         try:
             with anyio.fail_after(self.executor.timeout_seconds):
-                return await enrich(self._database, request, ground, answered)
+                embedder = self._ground.vectors.embedder
+                words = None if embedder is None else embedder.word_vectors
+                return await enrich(self._database, request, ground, answered, words)
         except TimeoutError as error:
             raise DeadlineExceeded("It was not done before its deadline.") from error
 

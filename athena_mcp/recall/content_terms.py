@@ -6,6 +6,7 @@ English; text written without spaces is compared by pairs of characters.
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter
@@ -69,6 +70,7 @@ def content_terms(text: str) -> list[ContentTerm]:
     return found
 
 
+@functools.lru_cache(maxsize=8_192)
 def stem(word: str) -> str:
     """A lower-case word without its usual English ending: *migrations*, *migration*; *caching*, *cached*, *cache*."""
     if len(word) <= 3 or not word.isalpha():

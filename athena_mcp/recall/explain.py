@@ -33,6 +33,7 @@ def explain(search: Search, ranked: Sequence[Ranked], k: int, scope: Scope) -> d
                 "linked": round(row.linked, 3),
                 "intended": round(row.intended, 3),
                 "context": round(row.context, 3),
+                "read": round(row.read, 3),
                 "signs": rounded(signs),
             }
             for row, signs in zip(ranked, hit_signs(ranked, search.lexical, k), strict=False)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from athena_mcp.model import Layer
+from athena_mcp.recall.reading import UNREAD, Reading
 from athena_mcp.search.candidates import Candidate
 from athena_mcp.search.neighbours import Neighbour
 
@@ -26,12 +27,18 @@ class Weights:
 
     cosine: float = 0.4
     covered: float = 0.4
-    """The share of the query's known terms, by weight, that a memory has."""
+    """The share of the query's known terms, by weight, that a memory has; its reading takes the place of it."""
     linked: float = 0.3
     beside: tuple[float, ...] = (0.3, 0.15)
     """What a memory one or two places before or after in its session lends of its own score."""
     beside_cosine: float = 0.2
     """The part of the cosine in what neighbours lend."""
+    beside_interaction: float = 0.2
+    """The part of the interaction in what neighbours lend."""
+    interaction: float = 0.6
+    phrase: float = 0.3
+    heading: float = 0.9
+    """For a statement only: who asks a question does not know the words that a heading has beside it."""
     intended: float = 0.2
     """What a memory of a kind that the question asks for by its form counts more."""
     least_lexical: float = 0.65
@@ -57,6 +64,9 @@ class Ranked:
     intended: float = 0.0
     context: float = 0.0
     """What its neighbours and its session add (Tier 2)."""
+    read: float = 0.0
+    """What reading it word by word adds (Tier 2)."""
+    reading: Reading = UNREAD
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ class Asked:
     known_weight: float = 0.0
     whole_weight: float = 0.0
     intended: frozenset[Layer] = frozenset()
+    statement: bool = False
+    """Whether the query states what it looks for, as a changelog line does, rather than asking for it."""
 
 
 def fuse(candidates: Iterable[Candidate], asked: Asked | None = None, weights: Weights | None = None) -> list[Ranked]:
@@ -91,11 +103,17 @@ def fuse(candidates: Iterable[Candidate], asked: Asked | None = None, weights: W
 
 
 def with_context(
-    ranked: Sequence[Ranked], neighbours: Sequence[Neighbour], weights: Weights | None = None
+    ranked: Sequence[Ranked],
+    neighbours: Sequence[Neighbour],
+    readings: Mapping[int, Reading] | None = None,
+    *,
+    statement: bool = False,
+    weights: Weights | None = None,
 ) -> list[Ranked]:
-    """The same list, each row with what the memories around it and its session add; neighbours join it.
+    """The same list, each row with what the memories around it, its session and its reading add; neighbours join it.
 
     `neighbours` are those of some of `ranked`; a memory that only stands beside hits has no lexical score of its own.
+    With `readings`, coverage counts for none: what was read is known better, what was not is behind it.
     """
     weights = weights or Weights()
     own = {row.candidate.id: row for row in ranked}
@@ -103,17 +121,26 @@ def with_context(
     lent: defaultdict[int, float] = defaultdict(float)
     for beside in neighbours:
         seed = own[beside.seed_id]
-        scaled = share(seed.candidate.cosine or 0.0, best_cosine)
-        lent[beside.id] += weights.beside[beside.distance - 1] * (seed.lexical + weights.beside_cosine * scaled)
+        own_words = seed.lexical + weights.beside_cosine * share(seed.candidate.cosine or 0.0, best_cosine)
+        if readings is not None:
+            own_words += weights.beside_interaction * readings.get(beside.seed_id, UNREAD).interaction
+        lent[beside.id] += weights.beside[beside.distance - 1] * own_words
         if beside.id not in own:
             cosine = weights.cosine * share(beside.cosine or 0.0, best_cosine)
             own[beside.id] = Ranked(_candidate(beside), cosine, cosine=cosine)
     sessions = session_scores(ranked)
     placed = []
     for row in own.values():
-        session = weights.session * sessions.get(row.candidate.session_id, 0.0)
-        context = lent.get(row.candidate.id, 0.0) + session
-        placed.append(dataclasses.replace(row, score=row.score + context, context=context))
+        context = lent.get(row.candidate.id, 0.0) + weights.session * sessions.get(row.candidate.session_id, 0.0)
+        if readings is None:
+            placed.append(dataclasses.replace(row, score=row.score + context, context=context))
+            continue
+        reading = readings.get(row.candidate.id, UNREAD)
+        read = weights.interaction * reading.interaction + weights.phrase * reading.phrase
+        if statement:
+            read += weights.heading * reading.heading
+        score = row.score - row.covered + context + read
+        placed.append(dataclasses.replace(row, score=score, covered=0.0, context=context, read=read, reading=reading))
     return in_order(placed)
 
 

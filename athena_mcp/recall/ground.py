@@ -15,7 +15,7 @@ from athena_mcp.layers.survey import Subjects, Survey, read_survey
 from athena_mcp.model import Layer
 from athena_mcp.recall.fusion import Asked
 from athena_mcp.recall.request import RecallRequest
-from athena_mcp.recall.selection import intended_layers
+from athena_mcp.recall.selection import intended_layers, is_question
 from athena_mcp.search.candidates import EXACT_LIMIT, Filters, Search
 from athena_mcp.search.lexical import weigh_presence, weigh_query
 from athena_mcp.search.scope import Scope, read_scope
@@ -76,10 +76,16 @@ class GroundReader:
             vector, problem = None, self.vectors.degraded
         search = self._search(request, scope, survey, vector)
         terms = search.lexical
+        asked = Asked(
+            terms.total_weight,
+            terms.total_weight + terms.unknown_weight,
+            intended_layers(request.query),
+            statement=not is_question(request.query),
+        )
         return Groundwork(
             scope=scope,
             search=search,
-            asked=Asked(terms.total_weight, terms.total_weight + terms.unknown_weight, intended_layers(request.query)),
+            asked=asked,
             entity=survey.entities[0].name if survey.entities else None,
             presence={} if request.layers is not None else weigh_presence(terms, survey.terms),
             due=survey.due,

@@ -96,7 +96,7 @@ def with_graph(selection: Selection, entity: str) -> Selection:
 def intended_layers(query: str) -> frozenset[Layer]:
     """The layers whose kind of memory a question asks for by its form; none when `query` is no question."""
     query_words = words(query)
-    if not _is_question(query, query_words):
+    if not _asks(query, query_words):
         return frozenset()
     return frozenset(_INTENT.first_by_meaning(query_words)) | frozenset(_DECISIVE.first_by_meaning(query_words))
 
@@ -104,10 +104,15 @@ def intended_layers(query: str) -> frozenset[Layer]:
 def _decisive_cue(query: str) -> dict[Layer, str]:
     """The plain wishes for one kind of memory, if `query` is a question at all."""
     query_words = words(query)
-    return _DECISIVE.first_by_meaning(query_words) if _is_question(query, query_words) else {}
+    return _DECISIVE.first_by_meaning(query_words) if _asks(query, query_words) else {}
 
 
-def _is_question(query: str, query_words: Sequence[str]) -> bool:
+def is_question(query: str) -> bool:
+    """Whether a query asks, by its mark or its first word."""
+    return _asks(query, words(query))
+
+
+def _asks(query: str, query_words: Sequence[str]) -> bool:
     return query.rstrip().endswith("?") or bool(query_words and query_words[0] in QUESTION_OPENERS)
 
 

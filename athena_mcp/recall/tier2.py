@@ -1,7 +1,8 @@
 """Tier 2: what Tier 1 found is enriched, not asked for again.
 
 The layers that were left out are asked when the answer is weak; what was said around a hit in its session speaks for
-it; the relations that hits state lead one and two steps further; and the caller's own session counts a little more.
+it; the relations that hits state lead one and two steps further; the best are read word by word; and the caller's own
+session counts a little more.
 
 A second lexical query made of the best hits' own terms was tried and left out: it cost up to .02 of the mean reciprocal
 rank on every development case and gained nothing (docs/benchmarks.md, Ranking).
@@ -14,24 +15,35 @@ from collections.abc import Sequence
 
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import DEFAULT_STATEMENT_S, Session
+from athena_mcp.embed.word_vectors import WordVectors
 from athena_mcp.layers.graph import expand
 from athena_mcp.model import Layer
 from athena_mcp.recall.fusion import Asked, Ranked, fuse, in_order, with_context
 from athena_mcp.recall.ground import Groundwork
+from athena_mcp.recall.reading import faded, read_closely, reading_words
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.tier1 import Answered
 from athena_mcp.search.candidates import Candidate
 from athena_mcp.search.neighbours import find_neighbours
+from athena_mcp.search.texts import read_texts, read_word_terms
 
 SEEDS = 30
 """Hits whose surroundings are looked up."""
+READ = 40
+"""Memories that are read word by word; reading more moved none of the first ten (docs/benchmarks.md, Ranking)."""
 GRAPH_SEEDS = 5
 """Hits whose relations are followed."""
 OWN_SESSION = 0.05
 """What a memory of the caller's own session counts more; enough to decide between equals."""
 
 
-async def enrich(database: Database, request: RecallRequest, ground: Groundwork, answered: Answered) -> Answered:
+async def enrich(
+    database: Database,
+    request: RecallRequest,
+    ground: Groundwork,
+    answered: Answered,
+    word_vectors: WordVectors | None = None,
+) -> Answered:
     """The same answer, ranked with what surrounds it."""
     if not answered.ranked:
         return answered
@@ -42,7 +54,14 @@ async def enrich(database: Database, request: RecallRequest, ground: Groundwork,
         # A layer that failed is missing from the answer; a part of it that came in by the back door would hide that.
         layers = ground.search.allowed - {layer for layer, row in answered.outcomes.items() if row.failed}
         neighbours = await find_neighbours(session, ground.search, seeds, layers)
-    ranked = with_context(ranked, neighbours)
+        best = [row.candidate.id for row in with_context(ranked, neighbours)[:READ]]
+        query = reading_words(request.query)
+        terms = await read_word_terms(session, list(dict.fromkeys(query)))
+        texts = await read_texts(session, ground.search.project_ids, best)
+    weights = {word: ground.search.lexical.weight(found) for word, found in terms.items()}
+    statement = ground.asked.statement
+    readings = read_closely(query, faded(query, weights) if statement else weights, texts, word_vectors)
+    ranked = with_context(ranked, neighbours, readings, statement=statement)
     if request.context.session_id:
         ranked = in_order(_prefer(row, request.context.session_id) for row in ranked)
     return dataclasses.replace(answered, ranked=tuple(ranked))

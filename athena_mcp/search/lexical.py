@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -43,8 +43,15 @@ class LexicalQuery:
     """Terms of the query that no memory in scope has."""
     weight_of: dict[str, float] = field(default_factory=dict)
 
+    unknown_idf: float = 0.0
+    """What one term that no memory has would weigh."""
+
     def __bool__(self) -> bool:
         return bool(self.term_ids)
+
+    def weight(self, terms: Iterable[str]) -> float:
+        """What a word that stands for these terms weighs: as much as the rarest; 0 for a stop word."""
+        return max((self.weight_of.get(term, self.unknown_idf) for term in terms), default=0.0)
 
 
 class Term(NamedTuple):
@@ -151,6 +158,7 @@ def weigh_terms(found: Sequence[Term], size: int, mean_length: float) -> Lexical
         unknown_weight=inverse_document_frequency(0, size)
         * sum(1 for term, df in frequency.items() if df == 0 and not rows[term][0].whole),
         unknown=tuple(sorted(term for term, df in frequency.items() if df == 0)),
+        unknown_idf=inverse_document_frequency(0, size),
         weight_of=weight_of,
     )
 

@@ -42,6 +42,7 @@ class WordEmbedder:
     """Adds up a vector of each word; counts what it embeds, and stops or fails when told to."""
 
     name = NEW_NAME
+    word_vectors = None
 
     def __init__(self, dimension: int = 48) -> None:
         self.dimension = dimension

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 
 class _NoEmbedder:
+    word_vectors = None
+
     @property
     def name(self) -> str:
         return "none"
