@@ -25,7 +25,7 @@ from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.tier1 import Answered
 from athena_mcp.search.candidates import Candidate
 from athena_mcp.search.neighbours import find_neighbours
-from athena_mcp.search.texts import read_texts, read_word_terms
+from athena_mcp.search.texts import read_texts
 
 SEEDS = 30
 """Hits whose surroundings are looked up."""
@@ -56,11 +56,10 @@ async def enrich(
         neighbours = await find_neighbours(session, ground.search, seeds, layers)
         best = [row.candidate.id for row in with_context(ranked, neighbours)[:READ]]
         query = reading_words(request.query)
-        terms = await read_word_terms(session, list(dict.fromkeys(query)))
-        texts = await read_texts(session, ground.search.project_ids, best)
-    weights = {word: ground.search.lexical.weight(found) for word, found in terms.items()}
+        found = await read_texts(session, ground.search.project_ids, best, list(dict.fromkeys(query)))
+    weights = {word: ground.search.lexical.weight(terms) for word, terms in found.terms.items()}
     statement = ground.asked.statement
-    readings = read_closely(query, faded(query, weights) if statement else weights, texts, word_vectors)
+    readings = read_closely(query, faded(query, weights) if statement else weights, found.texts, word_vectors)
     ranked = with_context(ranked, neighbours, readings, statement=statement)
     if request.context.session_id:
         ranked = in_order(_prefer(row, request.context.session_id) for row in ranked)
