@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -109,6 +110,7 @@ class Cascade:
         answered = outcome.answered
         failed = [f"{layer}: {row.reason or row.status}" for layer, row in answered.outcomes.items() if row.failed]
         shown = await self._show(request, ground, outcome)
+        self._count(answered, shown)
         trace = explain(ground.search, answered.ranked, request.k, ground.scope) if request.explain else None
         if trace is not None and shown.notes:
             trace["replaced"] = list(shown.notes)
@@ -159,10 +161,18 @@ class Cascade:
             depth = 3
         return Outcome(answered, depth, confidence, degraded)
 
+    def _count(self, answered: Answered, shown: Shown) -> None:
+        self.executor.count_recall(
+            skipped=[layer.value for layer, row in answered.outcomes.items() if row.status == "skipped"],
+            saved=len(answered.left_out),
+            reached=Counter(hit.memory.layer.value for hit in shown.hits),
+        )
+
     async def _enrich(self, request: RecallRequest, ground: Groundwork, answered: Answered) -> Answered:
-        """Tier 2 within the time of a layer: what it adds is not worth waiting longer for."""
+        """Tier 2 within the time of a layer and of the recall: what it adds is not worth waiting longer for."""
+        left_s = answered.ends_at - anyio.current_time()
         try:
-            with anyio.fail_after(self.executor.timeout_seconds):
+            with anyio.fail_after(min(self.executor.timeout_seconds, left_s)):
                 embedder = self._ground.vectors.embedder
                 words = None if embedder is None else embedder.word_vectors
                 return await enrich(self._database, request, ground, answered, words)

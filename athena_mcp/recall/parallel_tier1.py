@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, cast
 
@@ -17,10 +16,12 @@ import anyio.lowlevel
 from athena_mcp.errors import DeadlineExceeded, InvalidArgument
 from athena_mcp.model import LayerOutcome, LayerStatus
 from athena_mcp.recall.layer_failure import LayerStopped, failure_reason, root_failure, trail
-from athena_mcp.recall.query_method import Context, LayerQuery, QueryMethod, Stragglers
+from athena_mcp.recall.places import Places
+from athena_mcp.recall.query_method import LAYER_DUE, Context, LayerQuery, QueryMethod, Stragglers
 from athena_mcp.recall.selection import Selection, select_layers
 from athena_mcp.recall.tier1_answer import Tier1Answer
 from athena_mcp.recall.tier1_call import Tier1Call
+from athena_mcp.recall.tier1_settings import Tier1Settings
 from athena_mcp.recall.tier1_statistics import Tier1Statistics
 
 logger = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ side has for cancelling a statement (22 ms when measured), less than the two in 
 _NOT_NAMED = LayerOutcome("skipped", reason="not asked: not among the layers named")
 
 
-class ParallelTier1Executor(Generic[T]):
+class ParallelTier1Executor(Tier1Settings, Generic[T]):
     """Asks layers concurrently on a task group that somebody else owns, each with its own deadline.
 
     `query_methods` maps a layer's name to `(query, context, k) -> rows`: coroutine functions are awaited, plain
@@ -42,9 +43,11 @@ class ParallelTier1Executor(Generic[T]):
     the calls; without one, on a group of the call. Runs on asyncio. `clock` measures, in seconds; it times nothing out.
     `select` chooses the layers when a call names none.
 
-    `max_concurrent` bounds the layers that one call asks at once, `timeout_seconds` is the time of each layer from the
-    moment it starts, `enable_parallel` is the switch for all calls. All three may be set at any time; a call obeys what
-    they are when it begins. A value that cannot work raises InvalidArgument.
+    `max_concurrent` bounds the layers that all calls together ask at once; a layer that waits for a place waits outside
+    of its own time. `timeout_seconds` is the time of each layer from the moment it starts to run; the layer learns it
+    from the scope it runs in, or from `query_method.time_left_s`. After `recall_timeout_seconds` a call answers with
+    what has come. `enable_parallel` is the switch for all calls. All four may be set at any time, and the next call
+    obeys. A value that cannot work raises InvalidArgument.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class ParallelTier1Executor(Generic[T]):
         max_concurrent: int = 5,
         timeout_seconds: float = 10.0,
         enable_parallel: bool = True,
+        recall_timeout_seconds: float = 15.0,
         *,
         task_group: anyio.abc.TaskGroup | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -61,47 +65,14 @@ class ParallelTier1Executor(Generic[T]):
         if not query_methods:
             raise InvalidArgument("query_methods", "name at least one layer")
         self._stragglers = Stragglers()
+        super().__init__(
+            Places(1, self._stragglers), max_concurrent, timeout_seconds, enable_parallel, recall_timeout_seconds
+        )
         self._layers = {name: LayerQuery(method, self._stragglers) for name, method in query_methods.items()}
         self._statistics = Tier1Statistics(self._layers)
         self._task_group = task_group
         self._clock = clock
         self._select = select
-        self.max_concurrent = max_concurrent
-        self.timeout_seconds = timeout_seconds
-        self.enable_parallel = enable_parallel
-
-    @property
-    def max_concurrent(self) -> int:
-        """The most layers that one call asks at the same time."""
-        return self._max_concurrent
-
-    @max_concurrent.setter
-    def max_concurrent(self, value: int) -> None:
-        if not _is_whole_number(value) or value < 1:
-            raise InvalidArgument("max_concurrent", "must be a whole number of at least 1")
-        self._max_concurrent = value
-
-    @property
-    def timeout_seconds(self) -> float:
-        """The seconds that one layer has."""
-        return self._timeout_s
-
-    @timeout_seconds.setter
-    def timeout_seconds(self, value: float) -> None:
-        if not _is_number(value) or not 0 < value < math.inf:
-            raise InvalidArgument("timeout_seconds", "must be a number of seconds above 0")
-        self._timeout_s = float(value)
-
-    @property
-    def enable_parallel(self) -> bool:
-        """Whether calls may ask layers side by side."""
-        return self._enable_parallel
-
-    @enable_parallel.setter
-    def enable_parallel(self, value: bool) -> None:
-        if not isinstance(value, bool):
-            raise InvalidArgument("enable_parallel", "must be true or false")
-        self._enable_parallel = value
 
     def select_layers_for_query(self, query: str, context: Context | None = None) -> list[str]:
         """The registered layers that the selection would ask."""
@@ -115,22 +86,38 @@ class ParallelTier1Executor(Generic[T]):
         use_parallel: bool = True,
         *,
         layers: Sequence[str] | None = None,
+        time_left_s: float | None = None,
+        partial: bool = False,
     ) -> Tier1Answer[T]:
         """Ask `layers`, or those that the selection names, for `k` rows each.
 
         A layer that fails or is late is in the answer's `outcomes`; it raises nothing and stops no other. Layers run
         side by side when there are at least two and `use_parallel`, `enable_parallel` and `max_concurrent` allow it,
-        otherwise one after the other with the same deadlines. `context` reaches the layers as it is. A cancelled call
-        cancels its layers, and waits up to `CANCEL_GRACE_S` for them to clean up; so does a parallel call whose layers
-        ignore their deadlines. What then still runs is left to the task group and counted as a straggler.
+        otherwise one after the other with the same deadlines. `context` reaches the layers as it is. `time_left_s` is
+        what is left of `recall_timeout_seconds` when the recall began before this call. `partial`: the recall may ask
+        further layers later, so what this call skips is left to `count_recall`.
+
+        The answer goes out at the latest `tier1_call.LEAVE_S` after the last deadline. A layer that has not ended by
+        then is cancelled, runs on only to tidy up, and is counted as a straggler until it has. A cancelled call cancels
+        its layers, and waits up to `CANCEL_GRACE_S` for them to tidy up.
 
         Raises InvalidArgument for `layers` that are none, or unknown.
         """
         started = self._clock()
         selection = self._select(query, context) if layers is None else None
         asked = self._named(layers) if selection is None else self._registered(selection)
-        call: Tier1Call[T] = Tier1Call(query, context, k, asked, self._timeout_s)
-        workers = min(len(asked), self._max_concurrent) if use_parallel and self._enable_parallel else 1
+        call: Tier1Call[T] = Tier1Call(
+            query,
+            context,
+            k,
+            asked,
+            timeout_s=self._timeout_s,
+            recall_timeout_s=self._recall_timeout_s,
+            ends_in_s=self._recall_timeout_s if time_left_s is None else min(time_left_s, self._recall_timeout_s),
+            clock=self._clock,
+            on_leave=self._left,
+        )
+        workers = min(len(asked), self.max_concurrent) if use_parallel and self._enable_parallel else 1
         parallel = workers > 1
         fallback = False
         try:
@@ -142,14 +129,23 @@ class ParallelTier1Executor(Generic[T]):
                     )
                     parallel, fallback = False, True
                     call.resume()
-            await self._one_by_one(call)
+            await self._serve(call)
         except BaseException:  # whatever it is: put in order, then raised again
-            self._statistics.record_cancelled(call.outcomes, call.running, fallback=fallback)
+            self._statistics.record_cancelled(call.outcomes, call.running, fallback=fallback, waited_ms=call.waited_ms)
             raise
+        finally:
+            call.close()
         elapsed_ms = (self._clock() - started) * 1000
         outcomes = {name: call.outcomes.get(name) or _skipped(name, selection) for name in self._layers}
+        skipped = () if partial else [name for name in self._layers if name not in call.outcomes]
         self._statistics.record_call(
-            outcomes, parallel=parallel, fallback=fallback, selected=selection is not None, wall_ms=elapsed_ms
+            call.outcomes,
+            parallel=parallel,
+            fallback=fallback,
+            wall_ms=elapsed_ms,
+            waited_ms=call.waited_ms,
+            skipped=skipped,
+            saved=0 if selection is None else len(skipped),
         )
         return Tier1Answer(
             rows=MappingProxyType({name: call.rows.get(name, ()) for name in self._layers}),
@@ -159,18 +155,28 @@ class ParallelTier1Executor(Generic[T]):
             selection=selection,
         )
 
+    def count_recall(self, *, skipped: Collection[str], saved: int, reached: Mapping[str, int]) -> None:
+        """Count what a recall made of partial calls comes to: the layers that it never asked, `saved` of them because
+        the selection saw no use in them, and how many memories of each layer `reached` the final list.
+        """
+        self._statistics.record_recall(skipped, saved, reached)
+
     def get_statistics(self) -> dict[str, Any]:
         """What was done since the start or the last reset, as JSON-ready values; see `Tier1Statistics`.
 
-        `stragglers_abandoned` counts the layers given up that could not be stopped, `stragglers_running` those of them
-        that still run.
+        `running` and `waiting` are the layers that are being asked, and that wait for a place, at this moment;
+        `stragglers_abandoned` counts the layers given up while they still ran, `stragglers_running` those of them that
+        run now.
         """
         return {
             **self._statistics.snapshot(),
+            "running": self._places.taken,
+            "waiting": self._places.waiting,
             "stragglers_abandoned": self._stragglers.abandoned,
             "stragglers_running": self._stragglers.running,
-            "max_concurrent": self._max_concurrent,
+            "max_concurrent": self.max_concurrent,
             "timeout_seconds": self._timeout_s,
+            "recall_timeout_seconds": self._recall_timeout_s,
             "enable_parallel": self._enable_parallel,
         }
 
@@ -200,69 +206,108 @@ class ParallelTier1Executor(Generic[T]):
 
     async def _on_group(self, call: Tier1Call[T], workers: int, task_group: anyio.abc.TaskGroup) -> None:
         """Ask the layers on the group, and wait. They stay unanswered only if the group is closed or was cancelled."""
-        call.heed(anyio.current_effective_deadline())
-        # A worker asks one layer after the other, so that the queue is the bound and no task only waits for its turn.
-        turns = math.ceil(len(call.queue) / workers)
+        answered, ended = call.watch(anyio.current_effective_deadline(), task_group)
+        # A worker asks one layer after the other, so that no task only waits for its turn.
         for _ in range(workers):
-            call.workers += 1
-            try:
-                task_group.start_soon(self._work, call)
-            except RuntimeError:  # the group is closed: the server is on its way out
-                call.workers -= 1
+            if not self._start_worker(call, task_group):
                 break
         if not call.workers:
             return
         try:
-            with anyio.move_on_after(turns * (call.scope_s + CANCEL_GRACE_S)):
-                await call.done.wait()
+            await answered.wait()
         except BaseException:
             call.cancel()
             with anyio.move_on_after(CANCEL_GRACE_S, shield=True):
-                await call.done.wait()
-            self._stragglers.abandon(call.abandon())
+                await ended.wait()
+            call.abandon()
             raise
-        self._stragglers.abandon(call.abandon())
+
+    def _start_worker(self, call: Tier1Call[T], task_group: anyio.abc.TaskGroup) -> bool:
+        call.workers += 1
+        try:
+            task_group.start_soon(self._work, call)
+        except RuntimeError:  # the group is closed: the server is on its way out
+            call.workers -= 1
+            return False
+        return True
 
     async def _work(self, call: Tier1Call[T]) -> None:
         try:
-            await self._one_by_one(call)
+            await self._serve(call)
         except asyncio.CancelledError:
             # A task that ends cancelled makes anyio cancel its whole group, here the server's. So the cancellation
             # goes on only if it is the group's own.
             await anyio.lowlevel.checkpoint_if_cancelled()
         finally:
-            call.workers -= 1
-            if call.abandoned:
-                self._stragglers.ended()
-            if not call.workers:
-                call.done.set()
+            call.worker_ended()
 
-    async def _one_by_one(self, call: Tier1Call[T]) -> None:
+    def _left(self, call: Tier1Call[T]) -> None:
+        """A layer goes on without anybody waiting for it: its place is a straggler's now, and so is its worker."""
+        self._stragglers.abandon()
+        self._places.give_back()
+        if call.queue and call.task_group is not None:
+            self._start_worker(call, call.task_group)
+
+    async def _serve(self, call: Tier1Call[T]) -> None:
+        """Ask the layers of the queue, each with a place of its own."""
         while call.queue:
-            await self._ask(call, call.queue.popleft())
+            if call.loop.time() >= call.ends_at:
+                call.expire()
+                return
+            if not self._places.take_nowait() and not await self._wait_for_place(call):
+                continue
+            if not call.queue:  # somebody else took the last one while this one waited
+                self._places.give_back()
+                return
+            layer = call.queue.popleft()
+            try:
+                await self._ask(call, layer)
+            finally:
+                if call.end(layer):
+                    self._places.give_back()
+                else:
+                    self._stragglers.ended()
+                    self._places.admit()
+
+    async def _wait_for_place(self, call: Tier1Call[T]) -> bool:
+        """Whether a place was got before the call's time was over."""
+        started = self._clock()
+        with anyio.CancelScope(deadline=call.ends_at) as scope:
+            call.waiting.add(scope)
+            try:
+                await self._places.take()
+            finally:
+                call.waiting.discard(scope)
+                call.waited_ms.append((self._clock() - started) * 1000)
+            return True
+        return False
 
     async def _ask(self, call: Tier1Call[T], layer: str) -> None:
         """Ask one layer and note what became of it; all it raises ends here, except a cancellation from outside."""
         rows: tuple[T, ...] = ()
         failure: Exception | None = None
-        started = self._clock()
-        with anyio.CancelScope(deadline=min(anyio.current_time() + call.scope_s, call.ask_until)) as scope:
-            call.running[layer] = scope
-            try:
-                rows = tuple(await self._layers[layer].ask(call.query, call.context, call.k))
-            except asyncio.CancelledError as error:
-                if scope.cancel_called or _cancelled_from_outside():
-                    raise
-                failure = LayerStopped("stopped by a cancellation of its own")
-                failure.__cause__ = error
-            except Exception as error:  # noqa: BLE001  # border: a layer's failure is an outcome, not the call's end
-                failure = root_failure(error)
+        asking = call.begin(layer)
+        due = LAYER_DUE.set(asking.due)
+        try:
+            with asking.scope as scope:
+                try:
+                    rows = tuple(await self._layers[layer].ask(call.query, call.context, call.k))
+                except asyncio.CancelledError as error:
+                    if scope.cancel_called or _cancelled_from_outside():
+                        raise
+                    failure = LayerStopped("stopped by a cancellation of its own")
+                    failure.__cause__ = error
+                except Exception as error:  # noqa: BLE001  # border: a layer's failure is an outcome, not the call's end
+                    failure = root_failure(error)
+        finally:
+            LAYER_DUE.reset(due)
         if call.cancelled and (failure is not None or scope.cancelled_caught):
             return  # stays among the running ones, which are counted as cut off
-        elapsed_ms = (self._clock() - started) * 1000
+        elapsed_ms = (self._clock() - asking.started) * 1000
         if scope.cancelled_caught or (failure is not None and scope.cancel_called):
-            logger.warning("Layer %s did not answer within %g s and was cancelled", layer, call.timeout_s)
-            outcome = LayerOutcome("timeout", 0, elapsed_ms, f"no answer within {call.timeout_s:g} s")
+            reason = call.late_reason(asking)
+            logger.warning("Layer %s was cancelled: %s", layer, reason)
+            outcome = LayerOutcome("timeout", 0, elapsed_ms, reason)
         elif failure is not None:
             status: LayerStatus = "timeout" if isinstance(failure, DeadlineExceeded) else "error"
             logger.warning("Layer %s failed (%s): %s", layer, status, trail(failure))
@@ -270,14 +315,6 @@ class ParallelTier1Executor(Generic[T]):
         else:
             outcome = LayerOutcome("ok" if rows else "empty", len(rows), elapsed_ms)
         call.answer(layer, outcome, rows)
-
-
-def _is_whole_number(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, float) or _is_whole_number(value)
 
 
 def _cancelled_from_outside() -> bool:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar, cast
 
 import anyio.to_thread
@@ -20,6 +23,14 @@ QueryMethod = Callable[[str, Context | None, int], Sequence[T] | Awaitable[Seque
 
 MAX_STRAGGLERS = 32
 """Abandoned threads at which no more plain functions are started: below anyio's limit of 40 threads for everybody."""
+
+LAYER_DUE: ContextVar[float] = ContextVar("athena_layer_due", default=math.inf)
+"""When the layer that is being asked has to have answered, on `time.monotonic`, which is the event loop's clock too."""
+
+
+def time_left_s() -> float:
+    """The seconds that the layer being asked still has, in a coroutine or in a thread; infinite outside of a layer."""
+    return LAYER_DUE.get() - time.monotonic()
 
 
 class LayerBusy(AthenaError):

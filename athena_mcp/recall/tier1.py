@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import anyio
 
 from athena_mcp.model import Layer, LayerOutcome
 from athena_mcp.recall.fusion import Ranked, fuse
@@ -27,6 +30,8 @@ class Answered:
     outcomes: Mapping[Layer, LayerOutcome]
     left_out: tuple[Layer, ...] = ()
     """Layers that hold something and were not asked, because no word spoke of them."""
+    ends_at: float = math.inf
+    """On the loop's clock, when the recall answers with what has come."""
 
     @property
     def all_failed(self) -> bool:
@@ -38,7 +43,8 @@ class Answered:
 async def ask_layers(
     executor: ParallelTier1Executor[Candidate], request: RecallRequest, ground: Groundwork
 ) -> Answered:
-    """Ask the selected layers that are not empty."""
+    """Ask the selected layers that are not empty; the recall's time begins now."""
+    ends_at = anyio.current_time() + executor.recall_timeout_seconds
     context = request.context.to_mapping()
     selection = (
         Selection(request.layers, dict.fromkeys(Layer, NOT_NAMED))
@@ -55,7 +61,7 @@ async def ask_layers(
         layer: LayerOutcome("skipped", reason=EMPTY if layer in empty else selection.reasons[layer]) for layer in Layer
     }
     left_out = () if request.layers is not None else tuple(set(Layer) - set(asked) - empty)
-    return await _ask(executor, request, ground, asked, Answered((), (), outcomes, left_out))
+    return await _ask(executor, request, ground, asked, Answered((), (), outcomes, left_out, ends_at))
 
 
 async def widen(
@@ -80,10 +86,13 @@ async def _ask(
         ground.search.limit,
         request.use_parallel,
         layers=[layer.value for layer in layers],
+        time_left_s=before.ends_at - anyio.current_time(),
+        partial=True,
     )
     brought = tuple(row for layer in layers for row in answer.rows[layer.value])
     candidates = before.candidates + brought
-    return Answered(
+    return replace(
+        before,
         candidates=candidates,
         ranked=tuple(fuse(candidates, ground.asked)),
         outcomes={**before.outcomes, **{layer: answer.outcomes[layer.value] for layer in layers}},

@@ -98,7 +98,7 @@ async def test_a_caller_cannot_change_what_the_next_one_gets(manager: MemoryMana
 
 async def test_ten_callers_at_once_share_one_computation(manager: MemoryManager) -> None:
     await manager.remember("Many ask, one answers.", layer="semantic")
-    before = manager.parallel_tier1_executor.get_statistics()["calls"]
+    before = manager.parallel_tier1_executor.get_statistics()["executions"]
     results: list[RecallResult] = []
 
     async def ask() -> None:
@@ -108,7 +108,7 @@ async def test_ten_callers_at_once_share_one_computation(manager: MemoryManager)
         for _ in range(10):
             tasks.start_soon(ask)
     assert {tuple(texts(result)) for result in results} == {("Many ask, one answers.",)}
-    calls = manager.parallel_tier1_executor.get_statistics()["calls"] - before
+    calls = manager.parallel_tier1_executor.get_statistics()["executions"] - before
     assert calls <= 2  # the answer itself, and at most one widening
 
 
