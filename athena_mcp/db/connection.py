@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import anyio
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 
 CANCEL_S = 1.0
 """How long asking the server to cancel a statement may take."""
+
+AGAIN_S = 0.05
+"""After so long it is asked again: a request that comes before the server has begun the statement cancels nothing."""
 
 WAKE_S = 1.0
 """The driver looks up from its socket so often, for the sake of Ctrl-C, which the loop sees by itself."""
@@ -77,19 +81,21 @@ class Connection(psycopg.AsyncConnection[Any]):
         finally:
             if not over.is_set():
                 with anyio.move_on_after(CANCEL_S, shield=True):
-                    await self._ask_to_cancel()
-                    await over.wait()
+                    while not over.is_set():
+                        await self._ask_to_cancel()
+                        with anyio.move_on_after(AGAIN_S):
+                            await over.wait()
                 self._deaf = not over.is_set()
                 shield.shield = False
 
     async def _end(self, gen: PQGen[Any]) -> None:
         """Have the server cancel the statement that runs, and hear it say so."""
         with anyio.move_on_after(0 if self._deaf else CANCEL_S, shield=True):
-            try:
+            while self._is_active():
                 await self._ask_to_cancel()
-                await waiting.wait_async(gen, self.pgconn.socket, WAKE_S)
-            except psycopg.Error:
-                pass  # it was cancelled, as expected, or the connection is lost
+                # What it raises: that it was cancelled, as expected, or that the connection is lost.
+                with anyio.move_on_after(AGAIN_S), suppress(psycopg.Error):
+                    await waiting.wait_async(gen, self.pgconn.socket, WAKE_S)
         if self._is_active():
             self.pgconn.finish()
 
