@@ -143,7 +143,10 @@ class App:
         cascade = Cascade(database, vectors, task_group=self._tasks)
         executor = ParallelTier1Executor(
             query_methods(database, cascade.prepare),
-            timeout_seconds=self.settings.layer_timeout_s,
+            self.settings.max_concurrent,
+            self.settings.layer_timeout_s,
+            self.settings.parallel,
+            self.settings.recall_timeout_s,
             task_group=self._tasks,
         )
         cascade.executor = executor

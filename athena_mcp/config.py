@@ -19,8 +19,14 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 DEFAULT_PROJECT = "default"
 MAX_MODEL_CHARS = 180
 """Leaves room for what the store adds to the name of an embedder."""
+MAX_CONCURRENT = 100
+SPARE_CONNECTIONS = 3
+"""Beside those of the layers: a writer, and two recalls that lay their ground or read their hits."""
+MAX_TIMEOUT_S = 3600
 MAX_LANGUAGE_CHARS = 63
 """The longest name that PostgreSQL gives anything."""
+
+_SWITCH = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,16 @@ class Settings:
     log_level: LogLevel = "WARNING"
     database_wait_s: float = 30.0
     """How long a call waits for a database that is still coming up."""
+    max_concurrent: int = 5
+    """The most layers that are asked at once, of all recalls of the process together."""
     layer_timeout_s: float = 10.0
     """The deadline of one layer in a recall."""
+    recall_timeout_s: float = 15.0
+    """When a recall answers with what its layers have brought by then."""
+    parallel: bool = True
+    """Whether layers may be asked side by side at all."""
     max_connections: int = 8
-    """The most connections of one process: five layers, a writer, and room for a second recall."""
+    """The most connections of one process: five layers, and `SPARE_CONNECTIONS`."""
     embed_url: str | None = None
     """The base URL of an OpenAI-compatible embeddings service; None means the embedder that comes along."""
     embed_model: str | None = None
@@ -66,6 +78,10 @@ def resolve_settings(
     embed_url: str | None = None,
     embed_model: str | None = None,
     language: str | None = None,
+    max_concurrent: str | None = None,
+    layer_timeout: str | None = None,
+    recall_timeout: str | None = None,
+    parallel: str | None = None,
 ) -> Settings:
     """The settings of this process; named arguments are the command line's flags and win over `environ`.
 
@@ -91,6 +107,7 @@ def resolve_settings(
     tongue = language or environ.get("ATHENA_LANGUAGE") or None
     if tongue is not None and (not tongue.isprintable() or len(tongue.strip()) not in range(1, MAX_LANGUAGE_CHARS + 1)):
         raise ConfigurationError("ATHENA_LANGUAGE must be the name of a text search configuration, such as english.")
+    at_once = _whole_number("ATHENA_MAX_CONCURRENT", max_concurrent, environ, 5)
     return Settings(
         data_dir=(folder or default_data_dir()).expanduser().absolute(),
         project=name or detect_project(cwd or Path.cwd()),
@@ -100,7 +117,37 @@ def resolve_settings(
         embed_model=model.strip() if model and service else None,
         embed_api_key=api_key if service else None,
         language=tongue.strip() if tongue else None,
+        max_concurrent=at_once,
+        max_connections=max(8, at_once + SPARE_CONNECTIONS),
+        layer_timeout_s=_seconds("ATHENA_LAYER_TIMEOUT", layer_timeout, environ, 10.0),
+        recall_timeout_s=_seconds("ATHENA_RECALL_TIMEOUT", recall_timeout, environ, 15.0),
+        parallel=_switch("ATHENA_PARALLEL", parallel, environ, True),
     )
+
+
+def _whole_number(name: str, flag: str | None, environ: Mapping[str, str], default: int) -> int:
+    given = flag or environ.get(name) or str(default)
+    if not (given.strip().isascii() and given.strip().isdigit()) or not 1 <= int(given) <= MAX_CONCURRENT:
+        raise ConfigurationError(f"{name} must be a whole number from 1 to {MAX_CONCURRENT}.")
+    return int(given)
+
+
+def _seconds(name: str, flag: str | None, environ: Mapping[str, str], default: float) -> float:
+    given = flag or environ.get(name) or str(default)
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= MAX_TIMEOUT_S:
+        raise ConfigurationError(f"{name} must be a number of seconds above 0, at most {MAX_TIMEOUT_S}.")
+    return seconds
+
+
+def _switch(name: str, flag: str | None, environ: Mapping[str, str], default: bool) -> bool:
+    given = (flag or environ.get(name) or ("on" if default else "off")).strip().lower()
+    if given not in _SWITCH:
+        raise ConfigurationError(f"{name} must be on or off.")
+    return _SWITCH[given]
 
 
 def default_data_dir() -> Path:

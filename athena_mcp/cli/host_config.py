@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import sysconfig
+from dataclasses import fields
 from pathlib import Path
 from typing import cast, get_args
 
@@ -70,8 +71,18 @@ def explicit_environment(flags: Flags, settings: Settings) -> dict[str, str]:
         "ATHENA_EMBED_MODEL": settings.embed_model,
         "ATHENA_EMBED_API_KEY": settings.embed_api_key,
         "ATHENA_LANGUAGE": settings.language,
+        "ATHENA_MAX_CONCURRENT": _unless_default(settings, "max_concurrent"),
+        "ATHENA_LAYER_TIMEOUT": _unless_default(settings, "layer_timeout_s"),
+        "ATHENA_RECALL_TIMEOUT": _unless_default(settings, "recall_timeout_s"),
+        "ATHENA_PARALLEL": None if settings.parallel else "off",
     }
     return env | {name: value for name, value in further.items() if value is not None}
+
+
+def _unless_default(settings: Settings, name: str) -> str | None:
+    default = next(field.default for field in fields(Settings) if field.name == name)
+    value = getattr(settings, name)
+    return None if value == default else f"{value:g}"
 
 
 def _given_project(flags: Flags) -> str | None:

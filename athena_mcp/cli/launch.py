@@ -27,6 +27,10 @@ class Flags:
     embed_url: str | None = None
     embed_model: str | None = None
     language: str | None = None
+    max_concurrent: str | None = None
+    layer_timeout: str | None = None
+    recall_timeout: str | None = None
+    parallel: str | None = None
 
 
 _NAMES = {
@@ -37,6 +41,10 @@ _NAMES = {
     "--embed-url": "embed_url",
     "--embed-model": "embed_model",
     "--language": "language",
+    "--max-concurrent": "max_concurrent",
+    "--layer-timeout": "layer_timeout",
+    "--recall-timeout": "recall_timeout",
+    "--parallel": "parallel",
 }
 
 
@@ -78,6 +86,10 @@ def serve(flags: Flags) -> int:
             embed_url=flags.embed_url,
             embed_model=flags.embed_model,
             language=flags.language,
+            max_concurrent=flags.max_concurrent,
+            layer_timeout=flags.layer_timeout,
+            recall_timeout=flags.recall_timeout,
+            parallel=flags.parallel,
         )
         from athena_mcp.server.stdio import main as serve_stdio
 

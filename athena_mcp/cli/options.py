@@ -77,7 +77,7 @@ def _keep(context: click.Context, parameter: click.Parameter, value: str | None)
 
 def common_options(command: Command) -> Command:
     """The flags that every command takes."""
-    # The values travel in the context's Flags, so that commands do not repeat seven parameters.
+    # The values travel in the context's Flags, so that commands do not repeat as many parameters.
     options = (
         click.option(
             "--project",
@@ -136,6 +136,38 @@ def common_options(command: Command) -> Command:
             help="The language whose word forms are recognised; changing it indexes all memories anew. "
             "[env: ATHENA_LANGUAGE; default: the store's, at first english]",
         ),
+        click.option(
+            "--max-concurrent",
+            type=TEXT,
+            metavar="N",
+            callback=_keep,
+            expose_value=False,
+            help="The most layers asked at once, of all recalls of a server. [env: ATHENA_MAX_CONCURRENT; default: 5]",
+        ),
+        click.option(
+            "--layer-timeout",
+            type=TEXT,
+            metavar="SECONDS",
+            callback=_keep,
+            expose_value=False,
+            help="The time of one layer. [env: ATHENA_LAYER_TIMEOUT; default: 10]",
+        ),
+        click.option(
+            "--recall-timeout",
+            type=TEXT,
+            metavar="SECONDS",
+            callback=_keep,
+            expose_value=False,
+            help="When a recall answers with what has come. [env: ATHENA_RECALL_TIMEOUT; default: 15]",
+        ),
+        click.option(
+            "--parallel",
+            type=TEXT,
+            metavar="on|off",
+            callback=_keep,
+            expose_value=False,
+            help="Whether layers may be asked side by side. [env: ATHENA_PARALLEL; default: on]",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -157,6 +189,10 @@ def settings_of(flags: Flags) -> Settings:
         embed_url=flags.embed_url,
         embed_model=flags.embed_model,
         language=flags.language,
+        max_concurrent=flags.max_concurrent,
+        layer_timeout=flags.layer_timeout,
+        recall_timeout=flags.recall_timeout,
+        parallel=flags.parallel,
     )
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True

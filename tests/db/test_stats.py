@@ -71,6 +71,25 @@ async def test_servers_see_what_the_others_published(
         assert (await manager.stats("servers"))["servers"] == []
 
 
+async def test_the_executor_is_made_with_the_settings_and_obeys_changes(
+    settings: Settings, static_embedder: StaticEmbedder
+) -> None:
+    handle = EmbedderHandle(lambda: static_embedder, name=NAME, dimension=DIMENSION)
+    given = replace(settings, max_concurrent=2, layer_timeout_s=3.0, recall_timeout_s=4.0, parallel=False)
+    async with open_app(given, embedder=lambda: handle) as app:
+        manager = await app.manager()
+        executor = manager.parallel_tier1_executor
+        assert (executor.max_concurrent, executor.timeout_seconds, executor.recall_timeout_seconds) == (2, 3.0, 4.0)
+        await manager.remember("Port 5432 is the database's.", layer="semantic")
+        await manager.remember("Port 5432 was opened.", layer="episodic")
+        await manager.recall("which port was opened?", use_cache=False)
+        counted = executor.get_statistics()
+        assert (counted["parallel_queries"], counted["sequential_queries"] > 0) == (0, True)
+        executor.enable_parallel = True
+        await manager.recall("which port was opened?", use_cache=False)
+        assert executor.get_statistics()["parallel_queries"] > 0
+
+
 async def test_counts_are_exact_under_concurrency(manager: MemoryManager) -> None:
     async with anyio.create_task_group() as tasks:
         for number in range(20):

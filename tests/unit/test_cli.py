@@ -106,6 +106,9 @@ def test_help_imports_neither_driver_nor_sdk() -> None:
 def test_flags_of_serving_are_understood_and_anything_else_is_left_to_the_commands() -> None:
     assert serve_flags([]) == Flags()
     assert serve_flags(["serve", "--data-dir", "/d", "--project=p=q"]) == Flags(data_dir="/d", project="p=q")
+    assert serve_flags(
+        ["--max-concurrent", "3", "--layer-timeout=2", "--recall-timeout", "9", "--parallel=off"]
+    ) == Flags(max_concurrent="3", layer_timeout="2", recall_timeout="9", parallel="off")
     assert serve_flags(["--embed-url=http://h/v1", "--embed-model", "m", "--language", "german"]) == Flags(
         embed_url="http://h/v1", embed_model="m", language="german"
     )

@@ -124,6 +124,39 @@ def test_an_embeddings_service_and_a_language_are_taken_from_flags_and_environme
     assert (bare.embed_url, bare.embed_model, bare.embed_api_key) == (None, None, None)
 
 
+def test_the_executors_settings_are_taken_from_flags_and_environment() -> None:
+    bare = resolve_settings({})
+    assert (bare.max_concurrent, bare.layer_timeout_s, bare.recall_timeout_s, bare.parallel) == (5, 10.0, 15.0, True)
+    assert bare.max_connections == 8
+    environ = {
+        "ATHENA_MAX_CONCURRENT": "12",
+        "ATHENA_LAYER_TIMEOUT": "0.5",
+        "ATHENA_RECALL_TIMEOUT": "2",
+        "ATHENA_PARALLEL": "Off",
+    }
+    given = resolve_settings(environ)
+    assert (given.max_concurrent, given.layer_timeout_s, given.recall_timeout_s, given.parallel) == (12, 0.5, 2, False)
+    assert given.max_connections == 15
+    flagged = resolve_settings(environ, max_concurrent="1", layer_timeout="3", recall_timeout="4.5", parallel="on")
+    assert (flagged.max_concurrent, flagged.layer_timeout_s, flagged.recall_timeout_s) == (1, 3.0, 4.5)
+    assert flagged.parallel
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("ATHENA_MAX_CONCURRENT", ["0", "-1", "101", "2.5", "many", "\u0662"]),
+        ("ATHENA_LAYER_TIMEOUT", ["0", "-1", "nan", "inf", "3601", "soon"]),
+        ("ATHENA_RECALL_TIMEOUT", ["0", "-1", "nan", "inf", "3601", "soon"]),
+        ("ATHENA_PARALLEL", ["maybe", "2"]),
+    ],
+)
+def test_a_setting_of_the_executor_that_cannot_work_is_named(name: str, values: list[str]) -> None:
+    for value in values:
+        with pytest.raises(ConfigurationError, match=name):
+            resolve_settings({name: value})
+
+
 def test_the_repr_of_settings_shows_no_password() -> None:
     shown = repr(resolve_settings({"ATHENA_DATABASE_URL": URL, "ATHENA_PROJECT": "a/b"}))
     assert "hunter2" not in shown

@@ -74,6 +74,9 @@ def settings(tmp_path: Path, flags: Flags) -> Settings:
         data_dir=Path(flags.data_dir) if flags.data_dir else None,
         database_url=flags.database_url,
         log_level=flags.log_level,
+        max_concurrent=flags.max_concurrent,
+        parallel=flags.parallel,
+        layer_timeout=flags.layer_timeout,
     )
 
 
@@ -87,6 +90,12 @@ def test_only_what_was_given_becomes_part_of_the_block(tmp_path: Path, monkeypat
         "ATHENA_DATA_DIR": str(tmp_path / "d"),
         "ATHENA_PROJECT": "from/environment",
         "ATHENA_LOG_LEVEL": "DEBUG",
+    }
+    flags = Flags(max_concurrent="5", layer_timeout="2.5", parallel="off")
+    assert explicit_environment(flags, settings(tmp_path, flags)) == {
+        "ATHENA_PROJECT": "from/environment",
+        "ATHENA_LAYER_TIMEOUT": "2.5",
+        "ATHENA_PARALLEL": "off",
     }
     flags = Flags(project="from/flag", database_url="postgresql://u:p@h/d")
     assert explicit_environment(flags, settings(tmp_path, flags)) == {

@@ -128,7 +128,7 @@ def test_every_variable_that_is_read_is_told_of_and_no_other_is() -> None:
 def test_the_defaults_of_settings_made_from_python_are_right() -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(Settings)}
     table = [row for row in rows(section(CONFIGURATION, "Settings")) if names(row[0]) & set(defaults)]
-    assert len(table) == 3
+    assert len(table) == 2
     for row in table:
         assert float(row[1]) == defaults[row[0].strip("`")]
 
