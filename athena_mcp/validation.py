@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -129,7 +130,8 @@ def check_mapping(argument: str, value: object, keys: Iterable[str]) -> Mapping[
     for key in value:
         if key not in allowed:
             known = ", ".join(allowed) or "none"
-            shown = key if isinstance(key, str) and key.isidentifier() and len(key) <= 60 else short(key)
+            plain = isinstance(key, str) and key.isidentifier() and len(key) <= 60
+            shown = without_long_runs(key) if plain else short(key)
             raise InvalidArgument(f"{argument}.{shown}", f"unknown; known are: {known}{nearest(key, allowed)}")
     return {key: entry for key, entry in value.items() if entry is not None}
 
@@ -155,7 +157,17 @@ def short(value: object) -> str:
         text = ascii(value) if isinstance(value, str) else str(value)
     except ValueError:  # Python does not write out whole numbers of over 4,300 digits
         text = "a number of thousands of digits"
+    text = without_long_runs(text)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+_LONG_RUN = re.compile(r"[\w+/=.~-]{16,}")
+_NAME_OR_NUMBER = re.compile(r"[A-Za-z]+(?:[_-][A-Za-z]+)*|[0-9T:.+Z-]+")
+
+
+def without_long_runs(text: str) -> str:
+    """`text` without what might be a key that was put into the wrong argument: runs of characters that are no name."""
+    return _LONG_RUN.sub(lambda run: run[0] if _NAME_OR_NUMBER.fullmatch(run[0]) else "…", text)
 
 
 def type_name(value: object) -> str:

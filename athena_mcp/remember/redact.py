@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
+from athena_mcp.remember.secret_commands import command_patterns
 from athena_mcp.remember.secret_names import NAMED, secret_in, value_start
 from athena_mcp.remember.secret_patterns import NAMED_GROUP, SHAPES, TOKENS, SecretPattern, borrowed_patterns
 from athena_mcp.remember.secret_values import MARKER_OPEN, Setting, Span
@@ -93,6 +94,7 @@ class Redactor:
             *(_compile(pattern) for pattern in TOKENS),
             *(_compile(pattern, borrowed=True) for pattern in borrowed_patterns()),
             *(_compile(pattern) for pattern in SHAPES),
+            *(_compile(pattern) for pattern in command_patterns()),
             *(_Named(re.compile(named.expression, re.IGNORECASE), named.hints, named.setting) for named in NAMED),
         )
         by_hint: dict[str, list[int]] = {}

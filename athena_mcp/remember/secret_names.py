@@ -9,18 +9,27 @@ from dataclasses import dataclass
 from athena_mcp.remember.secret_values import Setting, Span, is_password, is_token
 
 # Patterns of names; the linter takes them for the thing itself.
-_PASSWORD = r"pass(?:word|wd|phrase|code)|(?<=[_-])pass|(?<=[_-])pwd|pwd(?=[\"'\s:=])"  # noqa: S105
+_PASSWORD = (
+    r"pass(?:word|wd|phrase|code|wort)|(?<=[_-])pass|(?<=[_-])pwd|pwd(?=[\"'\s:=])"  # noqa: S105
+    r"|(?<=[\"'])pass(?=[\"'])|(?<![\w -])pass(?=[ ]?=)|(?<![A-Za-z0-9])pw(?=[\"']?[ ]?[:=])"
+    # In other languages.
+    r"|kennwort|contrase[ñn]a|mot[ ]de[ ]passe|(?<![a-z])senha|wachtwoord|пароль|密码|密碼|パスワード|비밀번호"
+)
 _KEY = (
-    r"(?:api|access|secret|private|auth|account|master|signing|encryption)"
+    r"(?:api|access|secret|private|auth|account|master|signing|encryption|decryption|app(?:lication)?|admin|fernet|hmac"
+    r"|service|server|subscription|shared|write|license|role)"
     r"[ _-]?(?:access[ _-]?)?key"
 )
-_TOKEN = r"(?:(?:access|auth|api|bearer|refresh|session|bot|deploy|id|personal|service)[ _-]?)?token"  # noqa: S105
+_TOKEN = r"(?:(?:access|auth|api|bearer|refresh|session|bot|deploy|id|personal|service)[ _-]?)?token|(?<=[_-])pat"  # noqa: S105
 _SECRET = r"(?:client[ _-]?|app[ _-]?|shared[ _-]?|webhook[ _-]?|jwt[ _-]?)?secret|credentials?"  # noqa: S105
 
-_HINTS: tuple[str, ...] = ("pass", "pwd", "key", "token", "secret", "credential")
+_HINTS: tuple[str, ...] = (
+    *("pass", "pwd", "pw", "key", "token", "_pat", "-pat", "secret", "credential"),
+    *("kennwort", "contrase", "senha", "wachtwoord", "пароль", "密码", "密碼", "パスワード", "비밀번호"),
+)
 _NAME = (
     rf"(?:(?P<password>{_PASSWORD})|(?P<api_key>{_KEY})|(?P<token>{_TOKEN})|(?P<secret>{_SECRET}))"
-    r"(?:[_-](?:prod|production|staging|dev|live|test|default|primary|secondary|value|old|new|current|root))?\d{0,2}"
+    r"(?:[_-](?:prod|production|staging|dev|live|test|default|base|primary|secondary|value|old|new|current|root))?\d{0,2}"
 )
 _VALUE = (
     r"(?:\\?(?P<quote>[\"'`])(?P<quoted>(?:(?!\\?(?P=quote))[^\r\n]){1,400}+)\\?(?P=quote)"
@@ -35,7 +44,7 @@ _JOIN = (
     # {"name": "DB_PASSWORD", "value": …}
     r"|\\?[\"']?,?\s{0,20}\\?[\"']?value\\?[\"']?[ ]?[:=][ ]?)"
     # the password is …
-    r"|(?P<prose>[ ](?:is|was|set[ ]to|changed[ ]to|to)[ ])"
+    r"|(?P<prose>[ ](?:is|was|set[ ]to|changed[ ]to|to|ist|lautet|es|est|é)[ ])"
     # PASSWORD 'x', as in SQL
     r"|[ ](?=[\"'`]))"
 )

@@ -12,7 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 
-from athena_mcp.remember.secret_values import is_basic_credentials, is_mixed, is_not_hex, is_random, is_url_password
+from athena_mcp.remember.secret_values import (
+    is_argument,
+    is_basic_credentials,
+    is_encoded_key,
+    is_mixed,
+    is_not_hex,
+    is_random,
+    is_url_password,
+)
 
 NAMED_GROUP = "secret"
 """The named group that a pattern replaces; a pattern without it replaces its whole match."""
@@ -73,6 +81,7 @@ def borrowed_patterns() -> Iterator[SecretPattern]:
             yield SecretPattern(source.kind, regex.pattern, source.hints, source.accept, regex.flags)
 
 
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
 """Where a token may begin: after no letter or digit, unless that is the end of an escape such as ``\\n``."""
 
@@ -113,6 +122,7 @@ TOKENS: tuple[SecretPattern, ...] = (
     _token("rubygems-key", "rubygems_", r"[a-f0-9]{48}"),
     _token("slack-token", "xox", r"[abcdeoprs](?:\.xox[a-z])?-[A-Za-z0-9-]{10,}", is_random),
     _token("slack-token", "xapp-", r"\d-[A-Za-z0-9-]{20,}"),
+    _token("slack-token", "https://hooks.slack.com/", r"(?:workflows|triggers)/[\w/]{20,}"),
     _token("sendgrid-key", "SG.", r"[\w-]{16,32}\.[\w-]{32,}"),
     _token("digitalocean-token", "do", r"[opr]_v1_[a-f0-9]{64}"),
     _token("age-key", "AGE-SECRET-KEY-1", r"[0-9A-Z]{50,}"),
@@ -135,6 +145,26 @@ TOKENS: tuple[SecretPattern, ...] = (
     _token("fly-token", "fm2_", r"[\w+/=,-]{60,}"),
     _token("notion-token", "ntn_", r"[A-Za-z0-9]{40,}"),
     _token("square-token", "sq0", r"(?:atp|csp|idp)-[\w-]{22,}"),
+    _token("docker-token", "dckr_", r"(?:pat|oat)_[\w-]{24,}"),
+    _token("atlassian-token", "ATATT3", r"[\w=-]{60,}"),
+    _token("atlassian-token", "ATCTT3", r"[\w=-]{60,}"),
+    _token("bitbucket-token", "ATBB", r"[A-Za-z0-9]{28,}", is_mixed),
+    _token("figma-token", "figd_", r"[\w-]{36,}"),
+    _token("airtable-token", "pat", r"[A-Za-z0-9]{14}\.[a-f0-9]{64}"),
+    _token("dropbox-token", "sl.", r"(?:u\.)?[\w-]{100,}"),
+    _token("hubspot-token", "pat-", rf"(?:na|eu|ap)\d-{_UUID}"),
+    _token("asana-token", "1/", r"\d{16}:[a-f0-9]{32}(?![a-f0-9])"),
+    _token("plaid-token", "access-", rf"(?:sandbox|development|production)-{_UUID}"),
+    _token("planetscale-token", "pscale_", r"(?:tkn|pw|oauth)_[\w.-]{32,}"),
+    _token("netlify-token", "nfp_", r"[A-Za-z0-9]{36,}"),
+    _token("render-key", "rnd_", r"[A-Za-z0-9]{24,}", is_mixed),
+    _token("buildkite-token", "bk", r"(?:ua|pt|ct|aj)_[a-f0-9]{40}"),
+    _token("circleci-token", "CCIP", r"(?:AT|RJ)_[A-Za-z0-9]{20,24}_[a-f0-9]{40}"),
+    _token("sonar-token", "sq", r"[pau]_[a-f0-9]{40}"),
+    _token("tailscale-key", "tskey-", r"(?:auth|api|client|scim|webhook)-[A-Za-z0-9-]{20,}", is_random),
+    _token("artifactory-key", "cmVmdGtuO", r"[A-Za-z0-9]{50,}"),
+    # A private key file in base64, as Kubernetes and build servers keep it.
+    _token("private-key", "LS0tL", r"[A-Za-z0-9+/]{60,}={0,2}", is_encoded_key),
     _token("telegram-token", "bot", r"(?P<secret>\d{8,10}:[\w-]{35})(?![\w-])"),
     _token("jwt", "eyJ", r"[\w-]{8,}+\.[\w-]{10,}+(?:\.[\w-]*+){0,3}"),
 )
@@ -157,6 +187,52 @@ SHAPES: tuple[SecretPattern, ...] = (
         r"""(?<=[A-Za-z0-9])://[^\s:/?\#@"'`<>|]{0,100}:(?P<secret>[^\s/?\#"'`<>|]{1,300})@(?=[\w\[$%{.-])""",
         is_url_password,
     ),
+    # Some passwords hold what a URL may not: then all before the last @ is taken, in addresses of services only.
+    _shape(
+        "url-password",
+        ("sql", "postgres", "mongo", "redis", "amqp", "mariadb", "clickhouse", "ldap", "smtp", "ftp", "oracle"),
+        r"""(?<![A-Za-z])(?:jdbc:)?(?:postgres(?:ql)?|mysql|mariadb|mongodb|rediss?|amqps?|mssql|sqlserver|clickhouse|ldaps?
+            |smtps?|s?ftps?|oracle|cockroachdb)(?:\+\w{1,20})?://[^\s:/?\#@"'`<>|]{0,100}:(?!\d{1,5}[/?\#])
+            (?P<secret>[^\s/?\#@"'`<>|]{0,200}[/?\#][^\s"'`<>|]{0,200})@(?=[\w\[$%{.-])""",
+        is_url_password,
+        re.IGNORECASE,
+    ),
+    # user:password@tcp(host:3306)/name
+    _shape(
+        "url-password",
+        ("@tcp(", "@unix("),
+        r"(?<![\w:.-])[\w.-]{1,60}:(?P<secret>[^\s\"'`<>|]{1,100}?)@(?:tcp|unix)\(",
+        is_url_password,
+    ),
+    # host=db user=app password='two words'
+    _shape(
+        "password",
+        ("dbname=", "host=", "user="),
+        r"""(?<![\w.-])password[ ]?=[ ]?'(?P<secret>(?:[^'\\\n]|\\.){4,200})'""",
+        is_url_password,
+    ),
+    _shape(
+        "password",
+        ("</",),
+        r"""<(?P<tag>[\w:.-]{0,40}(?:password|passwd|pwd|secret|token|api[_-]?key))>\s{0,20}
+            (?P<secret>[^<\s]{4,300}+)\s{0,20}</(?P=tag)>""",
+        is_argument,
+        re.IGNORECASE,
+    ),
+    # The key that follows its id.
+    _shape(
+        "aws-secret",
+        ("akia", "asia", "abia", "acca"),
+        r"""(?<![A-Za-z0-9])(?:ABIA|ACCA|AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])[^A-Za-z0-9+/]
+            (?:(?![A-Za-z0-9+/]{40})[\s\S]){0,60}?(?<![A-Za-z0-9+/])(?P<secret>[A-Za-z0-9+/]{40})(?![A-Za-z0-9+/=])""",
+        is_mixed,
+    ),
+    _shape(
+        "basic-auth",
+        ('auth"',),
+        r"""\\?"auth\\?"[ ]?:[ ]?\\?"(?P<secret>[A-Za-z0-9+/]{6,400}+={0,2})\\?\"""",
+        is_basic_credentials,
+    ),
     _shape(
         "basic-auth",
         ("basic",),
@@ -166,9 +242,24 @@ SHAPES: tuple[SecretPattern, ...] = (
     ),
     _shape(
         "bearer-token",
-        ("bearer", "authorization"),
-        r"""(?<![A-Za-z])(?:Bearer|Authorization\\?["']?[ ]?[:=][ ]?\\?["']?(?:Token|ApiKey|Key))[ ]{1,3}
-            (?P<secret>[A-Za-z0-9._~+/=-]{12,}+)""",
+        ("bearer", "ssws", "authorization"),
+        r"""(?<![A-Za-z])(?:Bearer|SSWS|Authorization\\?["']?[ ]?[:=][ ]?\\?["']?(?:Token|ApiKey|Key|Negotiate|NTLM))
+            [ ]{1,3}(?P<secret>[A-Za-z0-9._~+/=-]{12,}+)""",
+        is_random,
+        re.IGNORECASE,
+    ),
+    _shape(
+        "bearer-token",
+        ("authorization",),
+        r"""(?<![A-Za-z])Authorization\\?["']?[ ]?[:=][ ]?\\?["']?(?P<secret>[A-Za-z0-9._~+/=-]{20,}+)""",
+        is_random,
+        re.IGNORECASE,
+    ),
+    _shape(
+        "session-cookie",
+        ("cookie",),
+        r"""(?<![A-Za-z])(?:[\w.-]{0,20}sess(?:ion)?[\w.-]{0,10}|[\w.-]{0,20}auth[\w.-]{0,10}|(?:connect\.)?sid|remember_me)=
+            (?P<secret>[\w%.~+/=-]{16,}+)""",
         is_random,
         re.IGNORECASE,
     ),

@@ -147,6 +147,19 @@ def is_basic_credentials(value: str) -> bool:
     return ":" in decoded and decoded.isprintable()
 
 
+def is_encoded_key(value: str) -> bool:
+    """Whether `value` is base64 of a private key in PEM."""
+    try:
+        return b"PRIVATE KEY" in base64.b64decode(value[: len(value) // 4 * 4])
+    except binascii.Error:
+        return False
+
+
+def is_argument(value: str) -> bool:
+    """Whether `value`, given where a program takes a password, is one, and no template, option or word for it."""
+    return len(value) >= MIN_PASSWORD_CHARS and not value.startswith("-") and not is_placeholder(value)
+
+
 def is_password(value: str, setting: Setting, *, in_call: bool = False) -> bool:
     """Whether `value`, given to a name such as *password*, is one; `in_call`: a comma or bracket follows it.
 

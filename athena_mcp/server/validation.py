@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.server.arguments import Arguments
+from athena_mcp.validation import without_long_runs
 
 MAX_ARGUMENT_CHARS = 1_000_000
 """The most text in the arguments of one call, keys included. The largest call that the contract allows (content, tags,
@@ -155,5 +156,6 @@ def _nearest(given: object, known: list[str]) -> str:
 
 def _shown(text: object) -> str:
     """A short, printable form of what the caller wrote."""
-    plain = "".join(char if char.isprintable() else "?" for char in str(text)[: _MAX_SHOWN_CHARS + 1])
+    plain = "".join(char if char.isprintable() else "?" for char in str(text)[: 2 * _MAX_SHOWN_CHARS])
+    plain = without_long_runs(plain)
     return plain if len(plain) <= _MAX_SHOWN_CHARS else plain[: _MAX_SHOWN_CHARS - 1] + "…"
