@@ -12,6 +12,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from athena_mcp.harmless import harmless
+
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 """Control characters but for tab and line feed, and those that reorder text: remembered text is data, not commands."""
 
@@ -43,19 +45,19 @@ def note(text: str) -> None:
 
 
 def say_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Print JSON: on one line for programs, indented and harmless for a terminal."""
+    """Print JSON: on one line for programs, indented for a terminal, harmless for it either way."""
     if sys.stdout.isatty():
         text = json.dumps(value, ensure_ascii=False, indent=2)
-        print(_STEERING.sub(lambda found: _escaped(found[0]), text))
     else:
-        print(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    print(_STEERING.sub(lambda found: _escaped(found[0]), text))
 
 
 def wrapped(text: str, indent: str = "") -> str:
     """`text` made visible, folded to the terminal and indented; its own line ends stay."""
     width = max(40, min(shutil.get_terminal_size().columns, MAX_WIDTH))
     lines: list[str] = []
-    for line in visible(text).expandtabs(4).split("\n"):
+    for line in visible(harmless(text)).expandtabs(4).split("\n"):
         lines += textwrap.wrap(
             line,
             width,
@@ -69,7 +71,7 @@ def wrapped(text: str, indent: str = "") -> str:
 
 def one_line(text: str, cells: int) -> str:
     """The beginning of `text` on one line of at most `cells` terminal cells."""
-    flat = " ".join(visible(text).split())
+    flat = " ".join(visible(harmless(text)).split())
     if width_of(flat) <= cells:
         return flat
     kept: list[str] = []

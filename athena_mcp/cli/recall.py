@@ -11,6 +11,7 @@ from athena_mcp.cli.options import LAYER, TEXT, common_options, json_option, set
 from athena_mcp.cli.output import say, say_json
 from athena_mcp.cli.recalled import recalled_text
 from athena_mcp.cli.runner import run_with_manager
+from athena_mcp.harmless import harmless_value
 from athena_mcp.model import DEFAULT_K, RecallResult
 
 if TYPE_CHECKING:
@@ -73,6 +74,6 @@ def command(
 
     result = run_with_manager(settings_of(flags), ask, embedder=True)
     if as_json:
-        say_json(result.to_dict())
+        say_json(harmless_value(result.to_dict()))
     else:
         say(recalled_text(result))

@@ -12,13 +12,16 @@ from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 
+from athena_mcp.harmless import harmless, harmless_value, json_is_harmless
+
 
 def compact_json(value: Mapping[str, Any]) -> str:
-    """`value` as JSON without spaces, in readable characters.
+    """`value` as JSON without spaces, in readable characters, without anything that is no text (`harmless`).
 
     Half a surrogate pair cannot be written as UTF-8; it becomes U+FFFD. Raises ValueError for NaN and infinities.
     """
-    return well_formed(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False))
+    text = _dumped(value)
+    return well_formed(text if json_is_harmless(text) else _dumped(harmless_value(value)))
 
 
 def well_formed(text: str) -> str:
@@ -39,4 +42,8 @@ def success(value: Mapping[str, Any]) -> CallToolResult:
 
 def failure(message: str) -> CallToolResult:
     """A tool's refusal or failure; the model reads the message."""
-    return CallToolResult(content=[TextContent(type="text", text=well_formed(message))], is_error=True)
+    return CallToolResult(content=[TextContent(type="text", text=well_formed(harmless(message)))], is_error=True)
+
+
+def _dumped(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)

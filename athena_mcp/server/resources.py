@@ -24,6 +24,7 @@ from mcp.types import (
 )
 
 from athena_mcp.errors import InvalidArgument
+from athena_mcp.harmless import harmless
 from athena_mcp.jsonable import isoformat
 from athena_mcp.model import Memory, memory_row
 from athena_mcp.server.answers import compact_json, well_formed
@@ -126,4 +127,4 @@ def _memory_id(uri: str) -> int:
 
 
 def _not_found(uri: str, message: str) -> MCPError:
-    return MCPError(INVALID_PARAMS, well_formed(message), {"uri": well_formed(uri)})
+    return MCPError(INVALID_PARAMS, well_formed(harmless(message)), {"uri": well_formed(uri)})

@@ -55,6 +55,7 @@ class StdioTransport:
         self._answered = anyio.Event()
         self._lock = anyio.Lock()
         self._deaf = False
+        self._handing = anyio.CancelScope()
         self._writing = anyio.CancelScope()
         self.written = anyio.Event()
         """Set when everything that `Server.run` sent is out, or nobody is there to read it."""
@@ -80,6 +81,7 @@ class StdioTransport:
             forwarding.cancel()
             with anyio.move_on_after(self._drain_s):
                 await self._drained()
+            self._handing.cancel()
             self._inbound_in.close()
             with anyio.move_on_after(self._drain_s / 4):
                 await self.written.wait()
@@ -117,8 +119,9 @@ class StdioTransport:
         elif isinstance(message, JSONRPCNotification) and message.method == "notifications/cancelled":
             # A cancelled request is never answered.
             self._settled(as_request_id((message.params or {}).get("requestId")))
-        # Handed over whole or not at all: a request that is in flight for us must be so for the server.
-        with anyio.move_on_after(self._drain_s, shield=True), suppress(*_CLOSED):  # the end came in between
+        # A request that is in flight for us must be so for the server, however long that is busy with another.
+        self._handing = anyio.CancelScope(shield=True)
+        with self._handing, suppress(*_CLOSED):  # the end came in between
             await self._inbound_in.send(SessionMessage(message))
 
     def _unacceptable(self, key: RequestId, method: str) -> str | None:

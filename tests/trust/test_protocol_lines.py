@@ -160,3 +160,10 @@ def test_subscriptions_have_a_limit_of_their_own_and_hold_nobody_up() -> None:
             server.send("subscriptions/listen", listen)
         assert server.ask("subscriptions/listen", listen)["error"]["code"] == -32600
         assert server.ask("tools/list", {"_meta": ENVELOPE})["result"]["tools"]
+
+
+def test_a_server_that_is_busy_for_a_while_loses_no_request_that_waits_meanwhile() -> None:
+    with process("0", "busy") as server:
+        server.initialize()
+        sent = {server.send("tools/call", {"name": "recall", "arguments": {"query": "x"}}) for _ in range(20)}
+        assert {server.read()["id"] for _ in sent} == sent
