@@ -59,13 +59,13 @@ async def applied_migrations(connection: psycopg.AsyncConnection[Any]) -> dict[i
     return dict(await cursor.fetchall())
 
 
-async def migrate(connection: psycopg.AsyncConnection[Any]) -> int:
-    """Bring the schema up to date and return how many steps were applied.
+async def migrate(connection: psycopg.AsyncConnection[Any], known: tuple[Migration, ...] | None = None) -> int:
+    """Bring the schema up to date and return how many steps were applied. `known`: only these, for an older schema.
 
     Any number of processes may call it at once: each step waits for an advisory lock that ends with its transaction,
     so it also works through a connection pooler. Raises MigrationError.
     """
-    known = known_migrations()
+    known = known_migrations() if known is None else known
     try:
         version = connection.info.server_version // 10_000
         if version < MINIMUM_SERVER:

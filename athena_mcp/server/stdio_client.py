@@ -60,6 +60,14 @@ class StdioServer:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How a call ended that may fail: with an answer, with a refusal, or, the server being gone, with neither."""
+
+    answer: dict[str, Any] | None = None
+    refusal: str | None = None
+
+
 class StdioClient:
     """A connected client."""
 
@@ -73,6 +81,15 @@ class StdioClient:
             said = " ".join(part.text for part in result.content if isinstance(part, TextContent))
             raise ServerFailed(f"The server refused {tool}: {said}")
         return result.structured_content
+
+    async def attempt(self, tool: str, **arguments: Any) -> Attempt:
+        """Call a tool of a server that may be killed meanwhile."""
+        try:
+            return Attempt(answer=await self.call(tool, **arguments))
+        except ServerFailed as error:
+            return Attempt(refusal=str(error))
+        except (MCPError, anyio.ClosedResourceError, anyio.BrokenResourceError):
+            return Attempt()
 
     async def wait_for_embedder(self) -> None:
         """Until the server's embedder is up. Raises ServerFailed when that takes too long."""

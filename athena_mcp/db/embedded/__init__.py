@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from athena_mcp.db.embedded.address import ServerAddress
 from athena_mcp.db.embedded.server import EmbeddedServer
-from athena_mcp.db.embedded.status import ServerStatus, server_status
+from athena_mcp.db.embedded.status import ServerStatus, server_pid, server_status
 from athena_mcp.db.embedded.strays import Stray, find_strays
 
-__all__ = ["EmbeddedServer", "ServerAddress", "ServerStatus", "Stray", "find_strays", "server_status"]
+__all__ = ["EmbeddedServer", "ServerAddress", "ServerStatus", "Stray", "find_strays", "server_pid", "server_status"]

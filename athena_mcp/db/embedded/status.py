@@ -65,6 +65,14 @@ def server_status(data_dir: Path) -> ServerStatus:
     return ServerStatus(folder=data_dir / "postgres", problems=(problem,))
 
 
+def server_pid(data_dir: Path) -> int | None:
+    """The number of the embedded server's main process; None when none runs. Costs little, and raises nothing."""
+    try:
+        return running_pid(Layout.of(data_dir))
+    except (OSError, EmbeddedServerError):
+        return None
+
+
 def _look(layout: Layout) -> ServerStatus:
     problems: list[str] = []
     major = binaries = None
