@@ -38,7 +38,7 @@ MakeHandle = Callable[[], "EmbedderHandle"]
 log = logging.getLogger(__name__)
 
 PUBLISH_EVERY_S = 5.0
-"""How often, at most, a server publishes its statistics; a process that ends sooner publishes none."""
+"""How often, at most, a server publishes its statistics; besides that once at its end, when there is news."""
 LAST_PUBLISH_S = 0.3
 _HEAVY = ("athena_mcp.manager", "athena_mcp.db.migrate", "athena_mcp.embed.choose", "athena_mcp.remember.redact")
 
@@ -46,7 +46,14 @@ _HEAVY = ("athena_mcp.manager", "athena_mcp.db.migrate", "athena_mcp.embed.choos
 class App:
     """The running application: a manager that comes up in the background, and what it is made of."""
 
-    def __init__(self, settings: Settings, tasks: anyio.abc.TaskGroup, embedder: MakeHandle | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tasks: anyio.abc.TaskGroup,
+        embedder: MakeHandle | None = None,
+        *,
+        publishes: bool = True,
+    ) -> None:
         self.settings = settings
         self.statistics = Statistics(own_version())
         self.session_id = f"{datetime.now(UTC):%Y-%m-%d}-{uuid.uuid4().hex[:8]}"
@@ -58,7 +65,8 @@ class App:
         self._error: AthenaError | None = None
         self._server: EmbeddedServer | None = None
         self._database: Database | None = None
-        self._published = False
+        self._publishes = publishes
+        self._published_revision = 0
 
     def begin(self) -> None:
         """Start to bring everything up, unless it is up or coming; after a failure, try again."""
@@ -163,14 +171,15 @@ class App:
         )
         self.statistics.attach("executor", executor.get_statistics, executor.reset_statistics)
         self.statistics.attach("cache", cascade.cache.get_statistics, cascade.cache.reset_statistics)
+        self.statistics.attach("embedder", vectors.describe)
         self.statistics.attach(
-            "embedder", lambda: {"ready": vectors.embedder is not None, "degraded": vectors.degraded}
-        )
-        self.statistics.attach(
-            "database", lambda: {"kind": "embedded" if self.settings.embedded else "external", **database.counts()}
+            "database",
+            lambda: {"kind": "embedded" if self.settings.embedded else "external", **database.counts()},
+            database.reset_counts,
         )
         self._tasks.start_soon(_guarded, "upkeep", partial(keep_up, vectors, database))
-        self._tasks.start_soon(_guarded, "publishing the statistics", partial(self._publish, manager))
+        if self._publishes:
+            self._tasks.start_soon(_guarded, "publishing the statistics", partial(self._publish, manager))
         return manager
 
     async def _find_server(self) -> str:
@@ -186,24 +195,26 @@ class App:
 
     async def _publish(self, manager: MemoryManager) -> None:
         """Leave the statistics where the others can read them. A failure only costs that."""
-        revision = 0
+        revision = self.statistics.revision
         while True:
             await anyio.sleep(PUBLISH_EVERY_S)
             revision = await self.statistics.wait_for_change(revision)
-            try:
-                await manager.publish()
-                self._published = True
-            except AthenaError as error:
-                log.info("The statistics could not be published: %s", error)
+            await self._publish_now(manager)
+
+    async def _publish_now(self, manager: MemoryManager) -> None:
+        revision = self.statistics.revision
+        try:
+            await manager.publish()
+            self._published_revision = revision
+        except AthenaError as error:
+            log.info("The statistics could not be published: %s", error)
 
     async def close(self) -> None:
         """Let go of the database, within about two seconds; called when nothing uses it any more."""
-        if self._manager is not None and self._published:
+        news = self.statistics.operations > 0 and self.statistics.revision != self._published_revision
+        if self._manager is not None and self._publishes and news:
             with anyio.move_on_after(LAST_PUBLISH_S):
-                try:
-                    await self._manager.publish()
-                except AthenaError as error:
-                    log.info("The statistics could not be published: %s", error)
+                await self._publish_now(self._manager)
         if self._vectors is not None:
             await self._vectors.close()
         if self._database is not None:
@@ -213,17 +224,20 @@ class App:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, *, embedder: MakeHandle | None = None) -> AsyncIterator[App]:
+async def open_app(
+    settings: Settings, *, embedder: MakeHandle | None = None, publishes: bool = True
+) -> AsyncIterator[App]:
     """The application of this process; entering returns at once, leaving lets go of everything.
 
-    `embedder` makes the handle of another embedder than the default one.
+    `embedder` makes the handle of another embedder than the default one. `publishes`: leave this process's statistics
+    in the database for the others, which a command that does one thing does not.
     Its task group, which the layers of every recall run on, is entered here: by a server in its lifespan.
     """
     app: App | None = None
     own: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            app = App(settings, tasks, embedder)
+            app = App(settings, tasks, embedder, publishes=publishes)
             try:
                 yield app
             except BaseException as error:  # whatever it is: put in order, then raised again

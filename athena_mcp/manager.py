@@ -14,7 +14,7 @@ from athena_mcp.errors import DeadlineExceeded, InvalidArgument
 from athena_mcp.layers.history import find_target, forget, linked_projects
 from athena_mcp.layers.projects import ProjectCount, count_projects, lock_projects
 from athena_mcp.layers.records import read_from_oldest, read_memories, read_newest
-from athena_mcp.layers.totals import count_store, publish_snapshot, read_servers
+from athena_mcp.layers.totals import PublishedSnapshot, count_store, publish_snapshot, read_snapshots
 from athena_mcp.layers.unfinished import begin_import, end_import
 from athena_mcp.model import GLOBAL_PROJECT, Forgotten, Layer, Memory, RecallResult, Receipt
 from athena_mcp.recall.cascade import Cascade
@@ -233,9 +233,17 @@ class MemoryManager:
             async with self._database.session() as session:
                 snapshot["store"] = await count_store(session)
         if section in (None, "servers"):
-            async with self._database.session() as session:
-                snapshot["servers"] = await read_servers(session, self._session_id)
+            snapshot["servers"] = [published.row() for published in await self.published()]
         return snapshot
+
+    async def published(self) -> list[PublishedSnapshot]:
+        """What every other server of the last day published of itself, whole, the latest first."""
+        async with self._database.session() as session:
+            return await read_snapshots(session, self._session_id)
+
+    def reset_statistics(self) -> None:
+        """Count everything in this process from nought again."""
+        self._statistics.reset()
 
     async def publish(self) -> None:
         """Leave this process's statistics in the database for the others."""

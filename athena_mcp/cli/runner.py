@@ -45,7 +45,7 @@ def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitab
             logging.getLogger("athena_mcp.app").setLevel("CRITICAL")
             # A command that ends while the background still asks something breaks that off, which the driver warns of.
             logging.getLogger("psycopg").setLevel("ERROR")
-        async with open_app(settings) as app:
+        async with open_app(settings, publishes=False) as app:
             manager = await app.manager()
             if embedder:
                 await app.warmed()

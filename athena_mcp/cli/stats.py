@@ -2,52 +2,88 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import click
 
 from athena_mcp.cli.launch import Flags
 from athena_mcp.cli.options import TEXT, common_options, json_option, settings_of
 from athena_mcp.cli.output import MAX_WIDTH, note, say, say_json, table, visible
 from athena_mcp.cli.runner import run_with_manager
+from athena_mcp.cli.servers import servers_text
 
 if TYPE_CHECKING:
     from athena_mcp.manager import MemoryManager
 
-_LASTING = ("store", "servers")
+_OF_A_PROCESS = ("server", "recall", "remember", "forget", "executor", "cache", "database", "embedder")
+"""The sections that servers publish of themselves."""
 _JOINT = "\u2007"
 """A space that does not break, between a name and its value until lines are folded."""
 
 
-@click.command("stats", short_help="Show what is stored and how recall does.")
+@click.command("stats", short_help="Show what is stored and how the servers do.")
 @click.argument("section", required=False, type=TEXT)
+@click.option(
+    "--watch",
+    type=click.FloatRange(min=0.5, max=3600),
+    is_flag=False,
+    flag_value=5.0,
+    metavar="SECONDS",
+    help="Show it again every so many seconds (5 when none are given), until interrupted.",
+)
 @json_option
 @common_options
 @click.pass_obj
-def command(flags: Flags, section: str | None, as_json: bool) -> None:
+def command(flags: Flags, section: str | None, watch: float | None, as_json: bool) -> None:
     """Show what is stored, and what the servers that use it report of themselves; or one SECTION.
 
-    Counts of calls belong to a process; those of the running servers stand under `servers`, as they last reported them.
-    An agent sees its own server's in full: tool `stats`, resource athena://stats.
+    Counts of calls belong to a process. Each server leaves its own in the database, at most every five seconds while it
+    is used and once at its end; all that run are shown together. With --json it is the answer of the tool `stats`, and
+    with --watch a line of it each time.
 
     \b
     Examples:  athena-mcp stats
+               athena-mcp stats executor --watch
                athena-mcp stats --json
     """
 
-    async def ask(manager: MemoryManager) -> dict[str, Any]:
-        return await manager.stats(section)
+    async def show(manager: MemoryManager) -> None:
+        while True:
+            await _show(manager, section, as_json)
+            if watch is None:
+                return
+            sys.stdout.flush()
+            await anyio.sleep(watch)
+            if sys.stdout.isatty() and not as_json:
+                click.clear()
+            elif not as_json:
+                say()
 
-    answer = run_with_manager(settings_of(flags), ask)
+    run_with_manager(settings_of(flags), show)
+
+
+async def _show(manager: MemoryManager, section: str | None, as_json: bool) -> None:
     if as_json:
-        say_json(answer)
+        say_json(await manager.stats(section))
         return
-    # Nobody has asked this process, which lives for this command only, anything.
-    shown = answer if section else {name: answer[name] for name in _LASTING if answer.get(name)}
-    say(stats_text(shown))
-    if not section and not answer.get("servers"):
+    if section in _OF_A_PROCESS:
+        published = [server for server in await manager.published() if server.alive]
+        # Nobody has asked this process, which lives for this command only, anything.
+        say(stats_text({f"{section} of {one.server_id}": one.snapshot.get(section, {}) for one in published}))
+    elif section is not None:
+        say(stats_text(await manager.stats(section)))
+        return
+    else:
+        published = await manager.published()
+        say(stats_text(await manager.stats("store")))
+        if published:
+            say()
+            say(servers_text(published))
+    if not published:
         note("No server has reported lately; each does within seconds of being used.")
 
 

@@ -7,6 +7,7 @@ import math
 import os
 import selectors
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -35,6 +36,15 @@ FRESH_S = 1.0
 LOOK_S = 0.5
 """How often who waits for a connection looks whether the server is gone."""
 
+_COUNTED = {
+    "requests": "requests_num",
+    "waits": "requests_queued",
+    "wait_ms": "requests_wait_ms",
+    "wait_timeouts": "requests_errors",
+    "lost": "connections_lost",
+}
+"""The pool's own counters, by the names of `Database.counts`."""
+
 _Pool = AsyncConnectionPool[Connection]
 Conninfo = str
 """A libpq connection string."""
@@ -55,6 +65,8 @@ class Database:
         """A connection turned out to be dead: the server may be, and other connections with it."""
         self._closed = False
         self._reviving = anyio.Lock()
+        self._past: Counter[str] = Counter()
+        """What pools that are gone had counted."""
 
     async def connect(self) -> Connection:
         """A connection outside the pool, for migrations. Raises DatabaseUnavailable."""
@@ -99,14 +111,28 @@ class Database:
     async def _drop_pool(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
+            self._past.update(pool.pop_stats())
             with anyio.CancelScope(shield=True):
                 await pool.close(CLOSE_S)
 
     def counts(self) -> dict[str, int]:
-        """The pool in numbers: connections there are, idle ones, and callers that wait for one."""
-        stats = {} if self._pool is None else self._pool.get_stats()
-        names = {"connections": "pool_size", "idle": "pool_available", "waiting": "requests_waiting"}
-        return {name: stats.get(key, 0) for name, key in names.items()}
+        """The pool in numbers: connections there are, idle ones, and callers that wait for one now.
+
+        Since the start or the last reset: connections that were asked for, the waits for one and how long they took
+        together, waits in vain, and connections that were lost.
+        """
+        now = {} if self._pool is None else self._pool.get_stats()
+        moment = {"connections": "pool_size", "idle": "pool_available", "waiting": "requests_waiting"}
+        return {
+            **{name: now.get(key, 0) for name, key in moment.items()},
+            **{name: now.get(key, 0) + self._past.get(key, 0) for name, key in _COUNTED.items()},
+        }
+
+    def reset_counts(self) -> None:
+        """Count from nought again."""
+        self._past.clear()
+        if self._pool is not None:
+            self._pool.pop_stats()
 
     @asynccontextmanager
     async def session(self, limit_s: float = math.inf) -> AsyncIterator[Session]:

@@ -99,10 +99,12 @@ class RecallCache(Generic[T]):
 
         Every fetch is one of `hits`, `misses` (computed) and `shared` (joined another's computation); `hit_rate` is the
         part of the first, None before any. Of the answers, `evicted` made room, `expired` outlived their time,
-        `not_kept` were handed out but not kept. `size` counts those held, ended ones included until they are met.
+        `not_kept` were handed out but not kept. `size` counts those held, ended ones included until they are met;
+        `age_s` is how long the living have been kept, None when there are none.
         """
         hits, misses, shared = self._hits, self._misses, self._shared
         fetches = hits + misses + shared
+        ages_s = self._kept.ages_s()
         return {
             "hits": hits,
             "misses": misses,
@@ -113,6 +115,10 @@ class RecallCache(Generic[T]):
             "size": len(self._kept),
             "capacity": self._capacity,
             "ttl_s": self._ttl_s,
+            "age_s": {
+                "mean": round(sum(ages_s) / len(ages_s), 1) if ages_s else None,
+                "oldest": round(max(ages_s), 1) if ages_s else None,
+            },
             "hit_rate": round(hits / fetches, 3) if fetches else None,
         }
 

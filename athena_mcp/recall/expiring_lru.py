@@ -19,6 +19,7 @@ class Entry(Generic[T]):
     ends_at: float
     serial: int
     """Tells it from a later entry of the same key."""
+    kept_at: float
 
 
 class _End(NamedTuple):
@@ -75,12 +76,17 @@ class ExpiringLru(Generic[T]):
             self._entries.popitem(last=False)
             self.evicted += 1
         self._serial += 1
-        entry = Entry(value, now + ttl_s, self._serial)
+        entry = Entry(value, now + ttl_s, self._serial, now)
         self._entries[key] = entry
         self._entries.move_to_end(key)
         heapq.heappush(self._ends, _End(entry.ends_at, entry.serial, key))
         if len(self._ends) > 2 * self._capacity:
             self._rebuild()
+
+    def ages_s(self) -> list[float]:
+        """For how many seconds each living entry has been kept."""
+        now = self._clock()
+        return [now - entry.kept_at for entry in list(self._entries.values()) if now < entry.ends_at]
 
     def clear(self) -> None:
         """Drop everything; that counts as neither evicted nor expired."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import anyio
 
@@ -59,6 +60,15 @@ class VectorArm:
         if self._outdated:
             return REEMBEDDED
         return None if self.embedder else self._problem or self._handle.reason or WARMING
+
+    def describe(self) -> dict[str, Any]:
+        """The embedder as the statistics show it."""
+        return {
+            "ready": self.embedder is not None,
+            "degraded": self.degraded,
+            "name": self._handle.name,
+            "dimension": self._handle.dimension or None,
+        }
 
     @property
     def _outdated(self) -> bool:

@@ -13,14 +13,14 @@ class RecallCounters:
     """What became of the recalls. Latencies are those of all recalls, failed ones and cache hits included."""
 
     def __init__(self) -> None:
-        self._count = self._errors = self._degraded = self._cache_hits = self._nothing_relevant = 0
+        self.count = self._errors = self._degraded = self._cache_hits = self._nothing_relevant = 0
         self._layer_queries = self._layer_queries_saved = 0
         self._by_depth: dict[int, int] = {}
         self._latency = LatencyHistogram()
 
     def add(self, sample: RecallSample) -> None:
         """Count one recall."""
-        self._count += 1
+        self.count += 1
         self._errors += sample.error
         self._degraded += sample.degraded
         self._cache_hits += sample.cache_hit
@@ -34,7 +34,7 @@ class RecallCounters:
     def snapshot(self) -> dict[str, Any]:
         """The section `recall`."""
         return {
-            "count": self._count,
+            "count": self.count,
             "errors": self._errors,
             "degraded": self._degraded,
             "cache_hits": self._cache_hits,
@@ -50,13 +50,13 @@ class RememberCounters:
     """What became of the remembers; `count` is stored + duplicates + errors."""
 
     def __init__(self) -> None:
-        self._count = self._duplicates = self._errors = self._redacted = self._superseded = 0
+        self.count = self._duplicates = self._errors = self._redacted = self._superseded = 0
         self._by_layer = dict.fromkeys(Layer, 0)
         self._latency = LatencyHistogram()
 
     def add(self, sample: RememberSample) -> None:
         """Count one remember."""
-        self._count += 1
+        self.count += 1
         if sample.error:
             self._errors += 1
         elif sample.duplicate:
@@ -70,8 +70,8 @@ class RememberCounters:
     def snapshot(self) -> dict[str, Any]:
         """The section `remember`."""
         return {
-            "count": self._count,
-            "stored": self._count - self._duplicates - self._errors,
+            "count": self.count,
+            "stored": self.count - self._duplicates - self._errors,
             "duplicates": self._duplicates,
             "redacted": self._redacted,
             "superseded": self._superseded,
@@ -85,12 +85,12 @@ class ForgetCounters:
     """What became of the forgets."""
 
     def __init__(self) -> None:
-        self._count = self._errors = self._memories = self._relations_removed = 0
+        self.count = self._errors = self._memories = self._relations_removed = 0
         self._latency = LatencyHistogram()
 
     def add(self, sample: ForgetSample) -> None:
         """Count one forget."""
-        self._count += 1
+        self.count += 1
         self._errors += sample.error
         self._memories += sample.memories
         self._relations_removed += sample.relations_removed
@@ -99,7 +99,7 @@ class ForgetCounters:
     def snapshot(self) -> dict[str, Any]:
         """The section `forget`."""
         return {
-            "count": self._count,
+            "count": self.count,
             "forgotten": self._memories,
             "relations_removed": self._relations_removed,
             "errors": self._errors,

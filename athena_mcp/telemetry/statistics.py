@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -70,6 +71,12 @@ class Statistics:
         self._recall = RecallCounters()
         self._remember = RememberCounters()
         self._forget = ForgetCounters()
+
+    @property
+    def operations(self) -> int:
+        """How many recalls, remembers and forgets have ended since the start or the last reset."""
+        with self._lock:
+            return self._recall.count + self._remember.count + self._forget.count
 
     @property
     def revision(self) -> int:
@@ -170,6 +177,7 @@ class Statistics:
         row: dict[str, Any] = {
             "pid": self._pid,
             "version": self._version,
+            "python": platform.python_version(),
             "started_at": isoformat(self._started_at),
             "uptime_s": round(self.clock() - self._started, 2),
         }

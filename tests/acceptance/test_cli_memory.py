@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -146,6 +147,18 @@ def test_statistics_tell_what_is_stored(athena: Athena) -> None:
     told = athena("stats").text
     assert told.startswith("store\n")
     assert athena("stats", "store", "--json").json.keys() == {"store"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_statistics_are_watched_until_an_interrupt(athena: Athena) -> None:
+    process = athena.start("stats", "--watch", "0.5", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    shown = [json.loads(process.stdout.readline()) for _ in range(2)]
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+    assert shown[0]["server"]["uptime_s"] < shown[1]["server"]["uptime_s"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")

@@ -78,7 +78,7 @@ async def test_a_pool_that_is_not_open_says_so() -> None:
     with pytest.raises(DatabaseUnavailable):
         async with database.session():
             pytest.fail("there is no database")
-    assert database.counts() == {"connections": 0, "idle": 0, "waiting": 0}
+    assert set(database.counts().values()) == {0}
 
 
 async def word(database: Database) -> object:
@@ -154,3 +154,26 @@ async def test_after_the_embedded_server_was_killed_the_next_session_has_it_agai
     finally:
         await anyio.to_thread.run_sync(server.stop)
     assert not server_status(tmp_path).running
+
+
+async def test_waits_for_a_connection_are_counted_whatever_became_of_the_pool(database_url: str) -> None:
+    async def find() -> str:
+        return database_url
+
+    database = Database(find, max_connections=1)
+    await database.open()
+    async with anyio.create_task_group() as tasks:
+
+        async def ask() -> None:
+            async with database.session() as session:
+                await session.fetch("SELECT pg_sleep(0.005)")
+
+        for _ in range(3):
+            tasks.start_soon(ask)
+    counts = database.counts()
+    assert (counts["requests"], counts["waits"], counts["waiting"]) == (3, 2, 0)
+    assert counts["wait_ms"] >= 10
+    await database.close()
+    assert database.counts()["waits"] == 2
+    database.reset_counts()
+    assert set(database.counts().values()) == {0}

@@ -90,6 +90,49 @@ async def test_the_executor_is_made_with_the_settings_and_obeys_changes(
         assert executor.get_statistics()["parallel_queries"] > 0
 
 
+async def test_a_server_publishes_at_its_end_what_it_did_and_a_command_publishes_nothing(
+    manager: MemoryManager, settings: Settings, static_embedder: StaticEmbedder
+) -> None:
+    handle = EmbedderHandle(lambda: static_embedder, name=NAME, dimension=DIMENSION)
+    for publishes in (False, True):
+        async with open_app(settings, embedder=lambda: handle, publishes=publishes) as other:
+            short_lived = await other.manager()
+            await short_lived.remember("Port 5432 is the database's.", layer="semantic")
+            await short_lived.recall("which port is the database's?", use_cache=False)
+    (seen,) = await manager.published()
+    executor = seen.snapshot["executor"]
+    assert (seen.server_id, seen.row()["recalls"]) == (other.session_id, 1)
+    assert executor["layers"]["semantic"]["queries"] == 1
+    async with open_app(settings, embedder=lambda: handle) as idle:
+        await idle.manager()
+    assert len(await manager.published()) == 1
+
+
+async def test_the_store_tells_its_size_its_growth_and_its_versions(manager: MemoryManager) -> None:
+    before = (await manager.stats("store"))["store"]
+    for number in range(20):
+        await manager.remember(f"Fact {number} of the many.", layer="semantic")
+    store = (await manager.stats("store"))["store"]
+    size = store["bytes"]
+    assert size["athena"] == size["memories"] + size["words"] + size["vectors"]
+    assert size["database"] > size["athena"] > before["bytes"]["athena"]
+    assert (store["stored_lately"], before["stored_lately"]) == ({"day": 20, "week": 20}, {"day": 0, "week": 0})
+    assert store["versions"]["postgresql"][:2].isdigit()
+    assert store["versions"]["schema"] >= 4
+
+
+async def test_all_that_a_process_counted_can_be_forgotten(manager: MemoryManager) -> None:
+    await manager.remember("Port 5432.", layer="semantic")
+    await manager.recall("port")
+    manager.reset_statistics()
+    snapshot = await manager.stats()
+    assert (snapshot["recall"]["count"], snapshot["remember"]["count"]) == (0, 0)
+    assert (snapshot["executor"]["executions"], snapshot["cache"]["misses"]) == (0, 0)
+    assert snapshot["server"]["reset_at"]
+    assert snapshot["store"]["memories"] == 1
+    assert snapshot["embedder"] == {"ready": True, "degraded": None, "name": NAME, "dimension": DIMENSION}
+
+
 async def test_counts_are_exact_under_concurrency(manager: MemoryManager) -> None:
     async with anyio.create_task_group() as tasks:
         for number in range(20):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,9 @@ import pytest
 from athena_mcp.cli.launch import Flags, serve_flags
 from athena_mcp.cli.output import one_line, table, visible, width_of, wrapped
 from athena_mcp.cli.root import COMMANDS
+from athena_mcp.cli.servers import servers_text
 from athena_mcp.cli.stats import stats_text
+from athena_mcp.layers.totals import PublishedSnapshot
 
 ROOT = Path(__file__).parents[2]
 
@@ -256,3 +259,31 @@ def test_statistics_are_shown_as_values_tables_and_lists() -> None:
         "executor\n  calls 3\n  layers    calls  p50\n  semantic  3      1.25\n  graph     0      -",
         "servers 1\n  pid 7\n  recalls: count 2",
     ]
+
+
+def published(pid: int, recalls: int, p95: float, *, alive: bool = True, error: str | None = None) -> PublishedSnapshot:
+    row = {"queries": recalls, "hits": 2, "timeouts": 1, "last_error": error, "latency_ms": {"p50": 1.0, "p95": p95}}
+    snapshot = {
+        "server": {"pid": pid, "uptime_s": 3725.0, "version": "1.0"},
+        "recall": {"count": recalls, "latency_ms": {"p50": 2.0, "p95": p95}},
+        "executor": {"layer_queries": recalls, "layers": {"semantic": row}},
+    }
+    return PublishedSnapshot(f"server-{pid}", datetime(2026, 1, 1, tzinfo=UTC), alive, snapshot)
+
+
+def test_the_servers_that_run_are_shown_together_and_the_ended_are_a_number() -> None:
+    text = servers_text(
+        [published(7, 3, 9.0), published(8, 4, 12.5, error="late\x1b[2J"), published(9, 5, 1, alive=False)]
+    )
+    servers, layers, ended = text.split("\n\n")
+    assert servers.splitlines()[0] == "Servers that run (2)"
+    rows = {line.split()[0]: line.split() for line in servers.splitlines()[2:]}
+    assert rows["7"][:5] == ["7", "1h", "2m", "3", "2.0"]
+    assert (rows["all"][1], "9" in rows) == ("7", False)
+    semantic = next(line for line in layers.splitlines() if line.startswith("semantic"))
+    assert semantic.split()[1:3] == ["7", "4"]
+    assert "12.5" in semantic
+    assert "late\\x1b[2J" in semantic
+    assert ended == "1 more server has ended within a day."
+    assert servers_text([]) == ""
+    assert servers_text([published(9, 5, 1, alive=False), published(8, 5, 1, alive=False)]).startswith("2 more servers")

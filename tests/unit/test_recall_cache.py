@@ -624,6 +624,7 @@ async def test_statistics_count_every_fetch_once_and_are_json(cache: RecallCache
         "size": 0,
         "capacity": 3,
         "ttl_s": 300.0,
+        "age_s": {"mean": None, "oldest": None},
         "hit_rate": None,
     }
     work = Work()
@@ -644,6 +645,7 @@ async def test_statistics_count_every_fetch_once_and_are_json(cache: RecallCache
         "size": 1,
         "capacity": 3,
         "ttl_s": 300.0,
+        "age_s": {"mean": 0.0, "oldest": 0.0},
         "hit_rate": 0.333,
     }
     cache.reset_statistics()
@@ -654,6 +656,16 @@ async def test_statistics_count_every_fetch_once_and_are_json(cache: RecallCache
         "hit_rate": None,
         "size": 1,
     }
+
+
+async def test_the_age_of_what_is_kept_is_told_and_the_ended_have_none(cache: RecallCache[str], clock: Clock) -> None:
+    await keep(cache, "a")
+    clock.now_s += 100.0
+    await keep(cache, "b")
+    clock.now_s += 50.0
+    assert cache.get_statistics()["age_s"] == {"mean": 100.0, "oldest": 150.0}
+    clock.now_s += 150.0
+    assert cache.get_statistics()["age_s"] == {"mean": 200.0, "oldest": 200.0}
 
 
 async def test_resetting_counts_what_was_dropped_from_nought(cache: RecallCache[str], clock: Clock) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import platform
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -131,6 +132,7 @@ def test_a_new_process_has_counted_nothing(statistics: Statistics, clock: Clock)
     assert snapshot["server"] == {
         "pid": 42,
         "version": "1.2.3",
+        "python": platform.python_version(),
         "started_at": "2026-05-04T12:00:00Z",
         "uptime_s": 12.35,
     }
