@@ -15,7 +15,7 @@ import anyio.abc
 
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import DEFAULT_STATEMENT_S
-from athena_mcp.errors import AthenaError, DeadlineExceeded, RecallFailed
+from athena_mcp.errors import AthenaError, RecallFailed
 from athena_mcp.layers.history import find_replaced
 from athena_mcp.layers.records import read_memories
 from athena_mcp.layers.registry import layer_rooms
@@ -23,12 +23,13 @@ from athena_mcp.model import GLOBAL_PROJECT, DueTask, Hit, Layer, Memory, Recall
 from athena_mcp.recall.cache import Fresh, RecallCache
 from athena_mcp.recall.cache_key import cache_key
 from athena_mcp.recall.calibration import NOTHING_RELEVANT
-from athena_mcp.recall.confidence import answer_confidence, answer_signs, hit_confidence, hit_signs
+from athena_mcp.recall.confidence import answer_confidence, answer_signs, hit_confidence, hit_signs, stage_of
 from athena_mcp.recall.depth import WEAK, goes_to_tier_2, goes_to_tier_3
 from athena_mcp.recall.excerpt import DUE_CHARS, fit
 from athena_mcp.recall.explain import explain
 from athena_mcp.recall.ground import GroundReader, Groundwork
 from athena_mcp.recall.immutable import freeze_result
+from athena_mcp.recall.logistic import Stage
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.prepared import PreparedContext
 from athena_mcp.recall.query_method import QueryMethod
@@ -137,7 +138,6 @@ class Cascade:
         return (await self._ground.lay(request)).search
 
     async def _descend(self, request: RecallRequest, ground: Groundwork) -> Outcome:
-        terms = ground.search.lexical
         answered = await ask_layers(self.executor, request, ground)
         if answered.all_failed:
             reasons = {row.reason or row.status for row in answered.outcomes.values() if row.failed}
@@ -145,18 +145,18 @@ class Cascade:
                 f"No layer answered: {'; '.join(sorted(reasons))}. Try again, or see `athena-mcp doctor`."
             )
         answered = _allowed(answered, request)
-        confidence = answer_confidence(answer_signs(answered.ranked, terms))
+        confidence = _confidence(ground, answered)
         depth = 1
         degraded: tuple[str, ...] = ()
         if goes_to_tier_2(request.depth, confidence):
             depth = 2
-            if confidence < WEAK:
-                answered = _allowed(await widen(self.executor, request, ground, answered), request)
-            try:
-                answered = _allowed(await self._enrich(request, ground, answered), request)
-            except AthenaError as error:
-                degraded = (f"tier 2: {error}",)
-            confidence = answer_confidence(answer_signs(answered.ranked, terms))
+            found = answered
+            answered, degraded = await self._enrich(request, ground, found)
+            confidence = _confidence(ground, answered)
+            if found.left_out and confidence < WEAK:
+                wider = _allowed(await widen(self.executor, request, ground, found), request)
+                answered, degraded = await self._enrich(request, ground, wider)
+                confidence = _confidence(ground, answered)
         if goes_to_tier_3(request.depth, request.query):
             depth = 3
         return Outcome(answered, depth, confidence, degraded)
@@ -168,16 +168,20 @@ class Cascade:
             reached=Counter(hit.memory.layer.value for hit in shown.hits),
         )
 
-    async def _enrich(self, request: RecallRequest, ground: Groundwork, answered: Answered) -> Answered:
-        """Tier 2 within the time of a layer and of the recall: what it adds is not worth waiting longer for."""
-        left_s = answered.ends_at - anyio.current_time()
+    async def _enrich(
+        self, request: RecallRequest, ground: Groundwork, found: Answered
+    ) -> tuple[Answered, tuple[str, ...]]:
+        """Tier 2 within the time of a layer and of the recall, and what went wrong."""
+        embedder = self._ground.vectors.embedder
+        words = None if embedder is None else embedder.word_vectors
         try:
-            with anyio.fail_after(min(self.executor.timeout_seconds, left_s)):
-                embedder = self._ground.vectors.embedder
-                words = None if embedder is None else embedder.word_vectors
-                return await enrich(self._database, request, ground, answered, words)
-        except TimeoutError as error:
-            raise DeadlineExceeded("It was not done before its deadline.") from error
+            with anyio.fail_after(min(self.executor.timeout_seconds, found.ends_at - anyio.current_time())):
+                enriched = await enrich(self._database, request, ground, found, words)
+        except TimeoutError:
+            return found, ("tier 2: It was not done before its deadline.",)
+        except AthenaError as error:
+            return found, (f"tier 2: {error}",)
+        return _allowed(enriched, request), ()
 
     async def _show(self, request: RecallRequest, ground: Groundwork, outcome: Outcome) -> Shown:
         """The memories behind the best candidates and the due tasks; one forgotten in between is simply gone."""
@@ -193,9 +197,10 @@ class Cascade:
                 replaced_ids = await find_replaced(session, ground.scope.ids, ids, MAX_COMPOSED)
             wanted = [*ids, *replaced_ids, *(task.memory_id for task in ground.due)]
             memories = await read_memories(session, ground.scope.ids, wanted)
+        stage = _stage(ground, outcome.answered)
         signs = hit_signs(ranked, ground.search.lexical, len(best))
         hits = [
-            Hit(memories[row.candidate.id], row.score, hit_confidence(sign))
+            Hit(memories[row.candidate.id], row.score, hit_confidence(sign, stage))
             for row, sign in zip(best, signs, strict=True)
             if row.candidate.id in memories
         ]
@@ -225,6 +230,14 @@ def _composed(
     by_id = {hit.memory.id: hit for hit in hits}
     shown = [by_id[memory_id] for memory_id in synthesis.order[: request.k]]
     return Shown(fit(shown), due, synthesis.brief, synthesis.notes)
+
+
+def _stage(ground: Groundwork, answered: Answered) -> Stage:
+    return stage_of(vectors=ground.search.vector is not None, read=answered.read)
+
+
+def _confidence(ground: Groundwork, answered: Answered) -> float:
+    return answer_confidence(answer_signs(answered.ranked, ground.search.lexical), _stage(ground, answered))
 
 
 def _allowed(answered: Answered, request: RecallRequest) -> Answered:

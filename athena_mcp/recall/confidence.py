@@ -12,17 +12,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
-from athena_mcp.recall.calibration import ANSWER, BIAS_ANSWER, BIAS_HIT, HIT
+from athena_mcp.recall.calibration import CONSTANTS
 from athena_mcp.recall.fusion import Ranked
+from athena_mcp.recall.logistic import Stage
 from athena_mcp.search.lexical import K1, LexicalQuery
 
+SCORE = 3.0
+"""About the most that a score comes to."""
 BEHIND = 10
 """The answer's head is compared with the hits up to this rank."""
 
 
 @dataclass(frozen=True, slots=True)
 class HitSigns:
-    """What speaks for one hit; each about 0 to 1, in the order of the constants HIT."""
+    """What speaks for one hit; each about 0 to 1, in the order of the constants."""
 
     covered: float
     """Share of the query's terms, by weight, that it has; terms that no memory has count too."""
@@ -39,11 +42,14 @@ class HitSigns:
     """Share of the query's terms, by weight, that occur in the store at all."""
     context: float
     """What its neighbours and session add, as a share of the best score."""
+    interaction: float
+    phrase: float
+    """Both as in `reading.Reading`; 0 of what was not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSigns:
-    """What speaks for an answer as a whole; in the order of the constants ANSWER."""
+    """What speaks for an answer as a whole; in the order of the constants."""
 
     covered: float
     """The most that one of the first hits covers."""
@@ -58,6 +64,13 @@ class AnswerSigns:
     """1 when the same memory is first by words and by vector, else 0."""
     union: float
     """How much of the first hits' strength lies beside the first: several partial answers."""
+    interaction: float
+    phrase: float
+    """The most that one of the first hits has; 0 where none was read."""
+    apart: float
+    """How far the interaction of the first is ahead of the mean of those up to BEHIND."""
+    score: float
+    """The first hit's score, as a part of SCORE."""
 
 
 def hit_signs(ranked: Sequence[Ranked], query: LexicalQuery, k: int) -> list[HitSigns]:
@@ -78,6 +91,8 @@ def hit_signs(ranked: Sequence[Ranked], query: LexicalQuery, k: int) -> list[Hit
                 place=1 / (1 + math.log(1 + place)),
                 known=known,
                 context=min(1.0, row.context / best),
+                interaction=row.reading.interaction,
+                phrase=row.reading.phrase,
             )
         )
     return signs
@@ -100,19 +115,25 @@ def answer_signs(ranked: Sequence[Ranked], query: LexicalQuery) -> AnswerSigns |
         slope=1 - (sum(behind) / len(behind) if behind else 0.0),
         agreement=float(by_words == by_vector),
         union=sum(row.strength for row in first[1:5]) / 4,
+        interaction=max(row.interaction for row in first[:3]),
+        phrase=max(row.phrase for row in first[:3]),
+        apart=first[0].interaction - sum(row.interaction for row in first[1:]) / max(1, len(first) - 1),
+        score=ranked[0].score / SCORE,
     )
 
 
-def hit_confidence(signs: HitSigns) -> float:
+def hit_confidence(signs: HitSigns, stage: Stage) -> float:
     """The probability that a memory with these signs answers the query."""
-    return logistic(BIAS_HIT, HIT, astuple(signs))
+    return CONSTANTS[stage].hit.probability(astuple(signs))
 
 
-def answer_confidence(signs: AnswerSigns | None) -> float:
+def answer_confidence(signs: AnswerSigns | None, stage: Stage) -> float:
     """The probability that an answer with these signs holds what was asked for; 0 for an empty one."""
-    return 0.0 if signs is None else logistic(BIAS_ANSWER, ANSWER, astuple(signs))
+    return 0.0 if signs is None else CONSTANTS[stage].answer.probability(astuple(signs))
 
 
-def logistic(bias: float, weights: Sequence[float], signs: Sequence[float]) -> float:
-    """1 / (1 + exp(-(bias + weights x signs)))."""
-    return 1 / (1 + math.exp(-(bias + sum(w * s for w, s in zip(weights, signs, strict=True)))))
+def stage_of(*, vectors: bool, read: bool) -> Stage:
+    """Which constants an answer has: what is 0 because it was not looked at says something else than a real 0."""
+    if read:
+        return Stage.READ if vectors else Stage.READ_BY_WORDS
+    return Stage.FOUND if vectors else Stage.FOUND_BY_WORDS

@@ -102,10 +102,10 @@ def _readings(
     closest = similarity.max(axis=0)
     readings = {}
     for id, words in worded.items():
-        columns = similarity[:, sorted({numbers[word] for word in words})]
+        met = similarity[:, sorted({numbers[word] for word in words})].max(axis=1)
         head = sorted({numbers[word] for word in heads[id] if word in numbers})
         readings[id] = Reading(
-            interaction=float(weight @ columns.max(axis=1)),
+            interaction=float(weight @ met),
             phrase=_phrase(pairs, words),
             heading=float(closest[head].mean()) if head else 0.0,
         )

@@ -28,6 +28,8 @@ class Answered:
     candidates: tuple[Candidate, ...]
     ranked: tuple[Ranked, ...]
     outcomes: Mapping[Layer, LayerOutcome]
+    read: bool = False
+    """Whether Tier 2 has read the best of them."""
     left_out: tuple[Layer, ...] = ()
     """Layers that hold something and were not asked, because no word spoke of them."""
     ends_at: float = math.inf
@@ -61,7 +63,7 @@ async def ask_layers(
         layer: LayerOutcome("skipped", reason=EMPTY if layer in empty else selection.reasons[layer]) for layer in Layer
     }
     left_out = () if request.layers is not None else tuple(set(Layer) - set(asked) - empty)
-    return await _ask(executor, request, ground, asked, Answered((), (), outcomes, left_out, ends_at))
+    return await _ask(executor, request, ground, asked, Answered((), (), outcomes, left_out=left_out, ends_at=ends_at))
 
 
 async def widen(

@@ -63,7 +63,7 @@ async def enrich(
     ranked = with_context(ranked, neighbours, readings, statement=statement)
     if request.context.session_id:
         ranked = in_order(_prefer(row, request.context.session_id) for row in ranked)
-    return dataclasses.replace(answered, ranked=tuple(ranked))
+    return dataclasses.replace(answered, ranked=tuple(ranked), read=True)
 
 
 async def _linked(session: Session, ground: Groundwork, ranked: Sequence[Ranked]) -> list[Candidate]:

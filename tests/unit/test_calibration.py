@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from typing import Any
 
 import numpy as np
 import pytest
 
-from athena_mcp.bench.calibration.constants import Constants
+from athena_mcp.bench.calibration.constants import FittedConstants, StageFit
 from athena_mcp.bench.calibration.figures import figures
 from athena_mcp.bench.calibration.heldout import answers, fit_all, hits, predict, predict_held_out
 from athena_mcp.bench.calibration.observed import Collected, Kind, Seen, SeenHit
@@ -22,6 +23,7 @@ from athena_mcp.bench.calibration.reliability import (
 )
 from athena_mcp.bench.calibration.run import evaluate
 from athena_mcp.bench.machine import describe_machine
+from athena_mcp.recall.logistic import Logistic, Stage
 
 ONES = np.ones(4)
 
@@ -200,12 +202,14 @@ def test_the_report_has_every_column_and_fits_the_same_constants_twice() -> None
 
 
 def test_the_module_of_constants_is_python_that_holds_them() -> None:
-    fitted = Fitted(-1.23456, (2.0, -0.0001))
-    module = Constants(fitted, fitted, fitted, Fitted(0.5, (1.0,)), 0.12, ["a", "b"]).module()
-    held: dict[str, object] = {}
+    fits = {
+        stage: StageFit(Fitted(-1.23456, (2.0, -0.0001)), Fitted(0.5, (float(place),)))
+        for place, stage in enumerate(Stage)
+    }
+    module = FittedConstants(fits, 0.12, ["a", "b"]).module()
+    held: dict[str, Any] = {}
     exec(compile(module, "calibration.py", "exec"), held)
-    assert held["BIAS_HIT"] == -1.235
-    assert held["HIT"] == (2.0, 0.0)
-    assert held["ANSWER_BY_WORDS"] == (1.0,)
+    assert held["CONSTANTS"][Stage.FOUND].hit == Logistic(-1.235, (2.0, 0.0))
+    assert [held["CONSTANTS"][stage].answer.weights for stage in Stage] == [(0.0,), (1.0,), (2.0,), (3.0,)]
     assert held["NOTHING_RELEVANT"] == 0.12
     assert "Fitted on: a, b." in module

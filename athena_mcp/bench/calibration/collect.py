@@ -31,7 +31,7 @@ PARTS = 4
 """Each case is also stored so many times without the relevant memories of every PARTS-th question: left out for real,
 so that neither the terms nor the sessions of the store know them."""
 DEPTHS = (1, 2)
-"""Both stages of an answer have the same constants. Tier 3 arranges what Tier 2 found."""
+"""Before and after the best were read. Tier 3 arranges what Tier 2 found."""
 _DISCARD_S = 120.0
 _NAME_CHARS = 100
 

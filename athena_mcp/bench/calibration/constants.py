@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from athena_mcp.bench.calibration.regression import Fitted
+from athena_mcp.recall.logistic import Stage
 
 DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Constants:
-    """The fits of answers and hits, with vectors and without."""
+class StageFit:
+    """The fits of one stage."""
 
     hit: Fitted
     answer: Fitted
-    hit_by_words: Fitted
-    answer_by_words: Fitted
+
+
+@dataclass(frozen=True, slots=True)
+class FittedConstants:
+    """The fits of every stage, and the threshold below which an answer is none."""
+
+    stages: Mapping[Stage, StageFit]
     nothing_relevant: float
     cases: Sequence[str]
     """What they were fitted on."""
@@ -26,16 +32,16 @@ class Constants:
         """The text of the module."""
         return _MODULE.format(
             cases=", ".join(self.cases),
-            bias_hit=_number(self.hit.bias),
-            hit=_numbers(self.hit.weights),
-            bias_answer=_number(self.answer.bias),
-            answer=_numbers(self.answer.weights),
-            bias_hit_by_words=_number(self.hit_by_words.bias),
-            hit_by_words=_numbers(self.hit_by_words.weights),
-            bias_answer_by_words=_number(self.answer_by_words.bias),
-            answer_by_words=_numbers(self.answer_by_words.weights),
+            stages="".join(
+                _STAGE.format(name=stage.name, hit=_logistic(fit.hit), answer=_logistic(fit.answer))
+                for stage, fit in self.stages.items()
+            ),
             nothing_relevant=f"{self.nothing_relevant:.2f}",
         )
+
+
+def _logistic(fitted: Fitted) -> str:
+    return f"Logistic({_number(fitted.bias)}, {_numbers(fitted.weights)})"
 
 
 def _number(value: float) -> str:
@@ -47,6 +53,13 @@ def _numbers(values: Sequence[float]) -> str:
     return "(" + ", ".join(_number(value) for value in values) + ("," if len(values) == 1 else "") + ")"
 
 
+_STAGE = """\
+    Stage.{name}: Constants(
+        hit={hit},
+        answer={answer},
+    ),
+"""
+
 _MODULE = '''\
 """The constants of the confidence, fitted by `athena-mcp bench calibration --fit` on the development cases.
 
@@ -56,17 +69,15 @@ Fitted on: {cases}.
 
 from __future__ import annotations
 
-# Each is a bias and the weights of the signs, in the order of the classes in athena_mcp/recall/confidence.py.
-BIAS_HIT = {bias_hit}
-HIT = {hit}
-BIAS_ANSWER = {bias_answer}
-ANSWER = {answer}
+from collections.abc import Mapping
+from types import MappingProxyType
 
-# The same for a store that goes by words only.
-BIAS_HIT_BY_WORDS = {bias_hit_by_words}
-HIT_BY_WORDS = {hit_by_words}
-BIAS_ANSWER_BY_WORDS = {bias_answer_by_words}
-ANSWER_BY_WORDS = {answer_by_words}
+from athena_mcp.recall.logistic import Constants, Logistic, Stage
+
+_FITTED = {{
+{stages}}}
+CONSTANTS: Mapping[Stage, Constants] = MappingProxyType(_FITTED)
+"""A bias and the weights of the signs, in the order of the classes in athena_mcp/recall/confidence.py."""
 
 NOTHING_RELEVANT = {nothing_relevant}
 """Below this probability an answer says that nothing relevant was found."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from athena_mcp.bench.calibration.constants import Constants
+from athena_mcp.bench.calibration.constants import FittedConstants
 from athena_mcp.bench.calibration.figures import NEGATIVES, Figures
 from athena_mcp.bench.calibration.observed import Kind
 from athena_mcp.bench.chart import Chart, Lines
@@ -93,7 +93,7 @@ class CalibrationReport:
     stops: tuple[Stops, ...]
     thresholds: tuple[float, float]
     """Of `Stops`: good enough, weak."""
-    constants: Constants | None
+    constants: FittedConstants | None
     """Fitted on all cases, where that was asked for."""
     remarks: tuple[str, ...] = ()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from athena_mcp.bench.calibration.collect import CalibrationPlan, collect
-from athena_mcp.bench.calibration.constants import Constants
+from athena_mcp.bench.calibration.constants import FittedConstants, StageFit
 from athena_mcp.bench.calibration.figures import NEGATIVES, Figures, figures
 from athena_mcp.bench.calibration.heldout import Sample, answers, fit_all, hits, predict, predict_held_out
 from athena_mcp.bench.calibration.observed import Collected, Kind, Seen
@@ -17,7 +17,9 @@ from athena_mcp.bench.calibration.report import ALL, CalibrationReport, Flagged,
 from athena_mcp.bench.machine import Machine
 from athena_mcp.bench.progress import Progress, no_progress
 from athena_mcp.recall.calibration import NOTHING_RELEVANT
+from athena_mcp.recall.confidence import stage_of
 from athena_mcp.recall.depth import GOOD_ENOUGH, WEAK
+from athena_mcp.recall.logistic import Stage
 
 if TYPE_CHECKING:
     from athena_mcp.bench.calibration.heldout import Floats
@@ -50,7 +52,7 @@ def evaluate(collected: Collected, machine: Machine, *, k: int, fit: bool) -> Ca
         whole, each = answers(seen), hits(seen)
         for constants, of_answer, of_hit in (
             (SHIPPED, whole.shipped, each.shipped),
-            (HELD_OUT, predict_held_out(whole), predict_held_out(each, first=FIRST_HIT)),
+            (HELD_OUT, _held_out(whole), _held_out(each, first=FIRST_HIT)),
         ):
             first = each.first
             measured += [
@@ -73,6 +75,16 @@ def evaluate(collected: Collected, machine: Machine, *, k: int, fit: bool) -> Ca
         constants=_fit(collected.seen) if fit else None,
         remarks=collected.remarks,
     )
+
+
+def _held_out(sample: Sample, *, first: float = 1.0) -> Floats:
+    """The probability of each row by constants of its stage that were fitted without its case."""
+    depths = np.array([row.seen.depth for row in sample.rows])
+    predicted = np.zeros(len(depths))
+    for depth in dict.fromkeys(depths.tolist()):
+        own = depths == depth
+        predicted[own] = predict_held_out(sample.where(own), first=first)
+    return predicted
 
 
 def _by_case(sample: Sample, predicted: Floats) -> Iterator[tuple[str, Figures]]:
@@ -101,19 +113,25 @@ def _stops(sample: Sample, predicted: Floats, constants: str) -> Stops:
     )
 
 
-def _fit(seen: Sequence[Seen]) -> Constants:
-    with_vectors = [row for row in seen if row.vectors]
-    by_words = [row for row in seen if not row.vectors]
-    whole = answers(with_vectors)
-    answer = fit_all(whole)
-    return Constants(
-        hit=fit_all(hits(with_vectors), first=FIRST_HIT),
-        answer=answer,
-        hit_by_words=fit_all(hits(by_words), first=FIRST_HIT),
-        answer_by_words=fit_all(answers(by_words)),
-        nothing_relevant=_threshold(whole, predict(answer, whole)),
-        cases=whole.cases,
+def _fit(seen: Sequence[Seen]) -> FittedConstants:
+    by_stage = {stage: own for stage in Stage if (own := _at(seen, stage))}
+    stages = {
+        stage: StageFit(hit=fit_all(hits(own), first=FIRST_HIT), answer=fit_all(answers(own)))
+        for stage, own in by_stage.items()
+    }
+    # The stage that most answers are given at.
+    usual = next(
+        stage for stage in (Stage.READ, Stage.FOUND, Stage.READ_BY_WORDS, Stage.FOUND_BY_WORDS) if stage in stages
     )
+    whole = answers(by_stage[usual])
+    return FittedConstants(
+        stages, nothing_relevant=_threshold(whole, predict(stages[usual].answer, whole)), cases=whole.cases
+    )
+
+
+def _at(seen: Sequence[Seen], stage: Stage) -> list[Seen]:
+    """What was seen at a stage: at depth 2 the best hits have been read."""
+    return [row for row in seen if stage_of(vectors=row.vectors, read=row.depth > 1) is stage]
 
 
 def _threshold(sample: Sample, predicted: Floats) -> float:
