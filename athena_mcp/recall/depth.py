@@ -7,8 +7,10 @@ from athena_mcp.search.wordforms import CueTable, words
 
 GOOD_ENOUGH = 0.95
 """An answer this probable is given at the depth reached (measured: docs/benchmarks.md, Depth)."""
-WEAK = 0.2
+WEAK = 0.7
 """Below this the layers that the selection left out are asked as well."""
+WEAK_INTENDED = 0.15
+"""The same for a question that asks for one kind of memory by its form: the others seldom have the answer then."""
 
 _OVERVIEW = CueTable(
     {
@@ -29,6 +31,11 @@ def wants_overview(query: str) -> bool:
 def goes_to_tier_2(asked: int | None, confidence: float) -> bool:
     """Whether Tier 1's answer is enriched."""
     return asked >= 2 if asked is not None else confidence < GOOD_ENOUGH
+
+
+def goes_wider(confidence: float, *, intended: bool) -> bool:
+    """Whether the layers that the selection left out are asked as well (measured: docs/benchmarks.md, Selection)."""
+    return confidence < (WEAK_INTENDED if intended else WEAK)
 
 
 def goes_to_tier_3(asked: int | None, query: str) -> bool:

@@ -17,7 +17,7 @@ from athena_mcp.recall.fusion import Asked
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.selection import intended_layers, is_question
 from athena_mcp.search.candidates import EXACT_LIMIT, Filters, Search
-from athena_mcp.search.lexical import weigh_presence, weigh_query
+from athena_mcp.search.lexical import weigh_promise, weigh_query
 from athena_mcp.search.scope import Scope, read_scope
 from athena_mcp.search.vector_arm import VectorArm
 
@@ -37,8 +37,8 @@ class Groundwork:
     asked: Asked = field(default_factory=Asked)
     entity: str | None = None
     """An entity of the graph that the query names."""
-    presence: Mapping[Layer, float] = field(default_factory=dict)
-    """How much of the query's weight each layer has terms for."""
+    promise: Mapping[Layer, float] = field(default_factory=dict)
+    """What share of the query's weight the best memory of each layer may have."""
     due: tuple[Due, ...] = ()
     holds_s: float | None = None
     """Seconds until another task falls due by time; None when none will."""
@@ -70,7 +70,7 @@ class GroundReader:
                 scope = await read_scope(session, request.scope)
                 self.vectors.notice(scope.embedder_id)
             survey = await read_survey(
-                session, scope.ids, request.query, _around(request), situation, _subjects(request, scope)
+                session, scope, request.query, _around(request), situation, _subjects(request, scope)
             )
         if vector is not None and self.vectors.embedder is None:  # the store went over to another embedder
             vector, problem = None, self.vectors.degraded
@@ -87,7 +87,7 @@ class GroundReader:
             search=search,
             asked=asked,
             entity=survey.entities[0].name if survey.entities else None,
-            presence={} if request.layers is not None else weigh_presence(terms, survey.terms),
+            promise={} if request.layers is not None else weigh_promise(terms, survey.promise),
             due=survey.due,
             holds_s=None if survey.next_due is None else (survey.next_due - now).total_seconds(),
             degraded=(f"vector: {problem}",) if problem else (),
@@ -133,7 +133,7 @@ def _subjects(request: RecallRequest, scope: Scope) -> Subjects:
     """What is worth looking into, in layers that hold something and may answer."""
     allowed = request.layers or tuple(Layer)
     return Subjects(
-        presence=request.layers is None,
+        promise=request.layers is None,
         tasks=bool(scope.memories[Layer.PROSPECTIVE]) and Layer.PROSPECTIVE in allowed,
         entities=bool(scope.memories[Layer.GRAPH]) and Layer.GRAPH in allowed,
     )

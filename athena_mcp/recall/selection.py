@@ -56,32 +56,45 @@ def select_layers(query: str, context: Mapping[str, Any] | None = None) -> Selec
     return Selection(tuple(layer for layer in Layer if layer in asked), MappingProxyType(reasons))
 
 
-HAS_THE_WORDS = 0.75
-"""A layer with words for this share of what the best one has is asked, cue or not."""
-LACKS_THE_WORDS = 0.6
-"""A layer with words for less than this share is not asked on a mere cue: it could hardly reach the list."""
+MOST_AT_FIRST = 3
+"""Layers that are asked at first, unless the question and its context want more."""
+PROMISING = 0.7
+"""A layer is asked that promises at least this part of what the most promising one does."""
+INTENDED = 0.3
+CUED = 0.1
+"""What the form of the question, and a cue, add to a layer's promise, which is 0 to 1.
+
+All four: docs/benchmarks.md, Selection."""
 
 
-def by_presence(selection: Selection, query: str, presence: Mapping[Layer, float]) -> Selection:
-    """The selection corrected by what the layers hold: `presence` is how much of the query's weight each has words for.
+def by_promise(
+    selection: Selection, query: str, context: Mapping[str, Any], promise: Mapping[Layer, float]
+) -> Selection:
+    """The selection narrowed to the layers that promise most: `promise` is the share of the query's weight that the
+    best memory of each may have.
 
-    Facts, and the kinds of memory that the question asks for by its form, are asked in any case.
+    Facts, the kinds of memory that the question asks for by its form, and those its context looks at are asked in any
+    case; without any promise the words alone decide.
     """
-    most = max(presence.values(), default=0.0)
-    if most <= 0:
+    if not any(promise.values()):
         return selection
-    sure = intended_layers(query) | {Layer.SEMANTIC}
-    layers, reasons = [], dict(selection.reasons)
-    for layer in Layer:
-        share = presence.get(layer, 0.0) / most
-        if layer in selection.layers and (layer in sure or share >= LACKS_THE_WORDS):
-            layers.append(layer)
-        elif share >= HAS_THE_WORDS:
-            layers.append(layer)
-            reasons[layer] = "asked: it has words of the query"
+    intended = intended_layers(query)
+    score = {
+        layer: promise.get(layer, 0.0) + INTENDED * (layer in intended) + CUED * (layer in selection.layers)
+        for layer in Layer
+    }
+    chosen = {Layer.SEMANTIC, *intended, *_context_reasons(context)}
+    reasons = dict(selection.reasons)
+    for layer in sorted(Layer, key=lambda layer: -score[layer]):
+        if layer in chosen:
+            continue
+        if len(chosen) < MOST_AT_FIRST and score[layer] >= PROMISING * max(score.values()):
+            chosen.add(layer)
+            if layer not in selection.layers:
+                reasons[layer] = "asked: it has words of the query"
         elif layer in selection.layers:
-            reasons[layer] = "not asked: it has few words of the query"
-    return Selection(tuple(layers), MappingProxyType(reasons))
+            reasons[layer] = "not asked: others have more of the query's words"
+    return Selection(tuple(layer for layer in Layer if layer in chosen), MappingProxyType(reasons))
 
 
 def with_graph(selection: Selection, entity: str) -> Selection:

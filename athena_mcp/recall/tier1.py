@@ -14,7 +14,7 @@ from athena_mcp.recall.ground import Groundwork
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.prepared import PreparedContext
 from athena_mcp.recall.request import RecallRequest
-from athena_mcp.recall.selection import Selection, by_presence, select_layers, with_graph
+from athena_mcp.recall.selection import Selection, by_promise, select_layers, with_graph
 from athena_mcp.search.candidates import Candidate
 
 EMPTY = "holds nothing in this scope"
@@ -54,7 +54,7 @@ async def ask_layers(
         else select_layers(request.query, context)
     )
     if request.layers is None:
-        selection = by_presence(selection, request.query, ground.presence)
+        selection = by_promise(selection, request.query, context, ground.promise)
         if ground.entity is not None:
             selection = with_graph(selection, ground.entity)
     empty = {layer for layer in Layer if not ground.scope.memories[layer]}

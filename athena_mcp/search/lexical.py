@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -65,47 +65,48 @@ class Term(NamedTuple):
     df: int
     around: bool = False
     """A term of what the caller is at, not of the query."""
-    present: int = 0
-    """The layers that have it, a bit each in their order; only of terms rare enough to be looked up."""
 
 
 # The primary key of athena.terms serves it, once a term: OFFSET keeps the planner from reading a whole project's terms.
-# The terms that may be looked up, the rarest, are then sought in the covering index of each layer's partition.
-_TERMS = """
-SELECT r.term, r.whole, r.project_id, r.id AS term_id, r.df, r.around,
-    {present} AS present
+TERMS = """
+SELECT q.term, q.whole, t.project_id, t.id AS term_id, coalesce(t.df, 0) AS df, q.around
 FROM (
-    SELECT f.*, dense_rank() OVER (PARTITION BY f.around ORDER BY f.total = 0, f.total, f.term COLLATE "C") AS rank
+    SELECT term, whole, false AS around FROM athena.query_terms_of(athena.search_config(), %(query)s)
+    UNION ALL
+    SELECT term, whole, true FROM athena.query_terms_of(athena.search_config(), %(around)s)
+    WHERE %(around)s <> ''
+) AS q
+LEFT JOIN LATERAL (
+    SELECT project_id, id, df FROM athena.terms
+    WHERE term = q.term AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
+) AS t ON true
+"""
+"""Takes the query and its surroundings apart as memories were taken apart: a row a `Term`, its columns by name."""
+
+# The rarest of the query's terms, as many as few postings are read for, are sought in the covering index of each
+# layer's partition.
+PROMISE = """
+SELECT m.layer, max(m.weight) AS weight FROM (
+    SELECT p.layer, p.memory_id,
+        sum(ln(1 + greatest(0, %(size)s - r.df + 0.5) / (r.df + 0.5)) * CASE WHEN r.whole THEN {whole} ELSE 1 END)
+            AS weight
     FROM (
-        SELECT q.term, q.whole, q.around, t.project_id, t.id, coalesce(t.df, 0) AS df,
-            coalesce(sum(t.df) OVER (PARTITION BY q.around, q.term), 0) AS total
-        FROM (
-            SELECT term, whole, false AS around FROM athena.query_terms_of(athena.search_config(), %(query)s)
-            UNION ALL
-            SELECT term, whole, true FROM athena.query_terms_of(athena.search_config(), %(around)s)
-            WHERE %(around)s <> ''
-        ) AS q
-        LEFT JOIN LATERAL (
-            SELECT project_id, id, df FROM athena.terms
-            WHERE term = q.term AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
-        ) AS t ON true
-    ) AS f
-) AS r
+        SELECT k.*, sum(k.df) OVER (ORDER BY k.df, k.term_id) - k.df AS before
+        FROM {terms} AS k WHERE NOT k.around AND k.term_id IS NOT NULL
+    ) AS r
+    JOIN athena.postings p ON p.project_id = r.project_id AND p.term_id = r.term_id
+    WHERE r.before + r.df <= {most} OR r.before = 0
+    GROUP BY p.layer, p.memory_id
+) AS m GROUP BY m.layer
 """
-_PRESENT = "CASE WHEN r.id IS NOT NULL AND r.rank <= {most} THEN {bits} ELSE 0 END"
-_BIT = """
-CASE WHEN EXISTS (SELECT 1 FROM athena.postings_{layer} p WHERE p.project_id = r.project_id AND p.term_id = r.id)
-    THEN {bit} ELSE 0 END
-"""
+"""The most weight of the query's rare terms that one memory of a layer has; `{terms}` are rows of `TERMS`."""
+MAX_PROBED = 1_000
+"""Postings that the promise of the layers is read from, besides those of the rarest term."""
 
 
-def terms_sql(*, with_presence: bool) -> str:
-    """Takes the query and its surroundings apart as memories were taken apart: a row a `Term`, its columns by name.
-
-    Without presence no layer's own tables are read.
-    """
-    bits = " + ".join(_BIT.format(layer=layer.value, bit=1 << place) for place, layer in enumerate(Layer))
-    return _TERMS.format(present=_PRESENT.format(most=MAX_TERMS, bits=bits) if with_presence else "0")
+def promise_sql(terms: str) -> str:
+    """PROMISE over the rows of TERMS that go by the name `terms`."""
+    return PROMISE.format(terms=terms, whole=WHOLE, most=MAX_PROBED)
 
 
 def terms_values(query: str, around: str) -> dict[str, Any]:
@@ -168,13 +169,8 @@ def inverse_document_frequency(df: int, size: int) -> float:
     return math.log(1 + max(0.0, size - df + 0.5) / (df + 0.5))
 
 
-def weigh_presence(query: LexicalQuery, found: Sequence[Term]) -> dict[Layer, float]:
-    """How much of the query's weight each layer has terms for: the most that its best memory could match by words."""
-    present = {(term.project_id, term.term_id): term.present for term in found}
-    weights = dict.fromkeys(Layer, 0.0)
-    for project_id, term_id, weight in zip(query.project_ids, query.term_ids, query.weights, strict=True):
-        bits = present[project_id, term_id]
-        for place, layer in enumerate(Layer):
-            if bits >> place & 1:
-                weights[layer] += weight
-    return weights
+def weigh_promise(query: LexicalQuery, most: Mapping[str, float]) -> dict[Layer, float]:
+    """What share of the query's weight the best memory of each layer may have, 0 to 1; `most` are rows of PROMISE."""
+    if not query or not most:
+        return dict.fromkeys(Layer, 0.0)
+    return {layer: min(1.0, most.get(layer.value, 0.0) / query.total_weight) for layer in Layer}
