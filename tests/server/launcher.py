@@ -1,10 +1,9 @@
-"""The server process over the double: `python -m tests.server.launcher [recall takes this many seconds] [busy]`."""
+"""The server process over the double: `python -m tests.server.launcher [recall takes this many seconds]`."""
 
 from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,8 +27,6 @@ async def open_double(settings: Settings) -> AsyncIterator[DoubleApp]:
         sys.stdout.flush()
         os.write(1, b"a stray write\n")
         os.write(2, b"recalling\n")
-        if "busy" in sys.argv:
-            time.sleep(1.5)  # noqa: ASYNC251  the loop stands still, as it does while a huge line is read
         await anyio.sleep(recall_s)
         assert switches.recall_gate is not None
         switches.recall_gate.set()
