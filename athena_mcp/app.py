@@ -120,12 +120,13 @@ class App:
             attempt.set()
 
     async def _assemble(self) -> MemoryManager:
-        from athena_mcp.db.migrate import migrate
+        from athena_mcp.db.migrate import check_migrated, migrate
         from athena_mcp.db.pool import Database
         from athena_mcp.embed.choose import configured_handle
         from athena_mcp.manager import MemoryManager
         from athena_mcp.recall.cascade import Cascade, query_methods
         from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
+        from athena_mcp.remember.limits import WriteLimits
         from athena_mcp.remember.load import BulkLoader
         from athena_mcp.remember.pipeline import RememberPipeline
         from athena_mcp.remember.redact import Redactor
@@ -134,18 +135,19 @@ class App:
         from athena_mcp.search.vector_arm import VectorArm
 
         make_handle = self._make_handle or partial(configured_handle, self.settings)
-        vectors = self._vectors = VectorArm(make_handle())
-        database = Database(self._find_server, max_connections=self.settings.max_connections)
+        read_only = self.settings.read_only
+        vectors = self._vectors = VectorArm(make_handle(), read_only=read_only)
+        database = Database(self._find_server, max_connections=self.settings.max_connections, read_only=read_only)
         self._tasks.start_soon(_guarded, "loading the embedder", vectors.warm)
         connection = await database.connect()
         try:
-            await migrate(connection)
+            await (check_migrated if read_only else migrate)(connection)
         finally:
             with anyio.CancelScope(shield=True):
                 await connection.close()
         await database.open()
         self._database = database
-        if self.settings.language is not None:
+        if self.settings.language is not None and not read_only:
             await ensure_language(database, self.settings.language)
         await vectors.register(database)
         cascade = Cascade(database, vectors, task_group=self._tasks)
@@ -159,15 +161,17 @@ class App:
         )
         cascade.executor = executor
         redactor = await anyio.to_thread.run_sync(Redactor)
+        limits = WriteLimits(self.settings.max_memories, self.settings.max_writes_per_minute)
         manager = MemoryManager(
             database=database,
-            pipeline=RememberPipeline(database, vectors, redactor),
-            loader=BulkLoader(database, vectors, redactor),
+            pipeline=RememberPipeline(database, vectors, redactor, limits),
+            loader=BulkLoader(database, vectors, redactor, limits),
             cascade=cascade,
             executor=executor,
             statistics=self.statistics,
             project=self.settings.project,
             session_id=self.session_id,
+            read_only=read_only,
         )
         self.statistics.attach("executor", executor.get_statistics, executor.reset_statistics)
         self.statistics.attach("cache", cascade.cache.get_statistics, cascade.cache.reset_statistics)
@@ -177,8 +181,8 @@ class App:
             lambda: {"kind": "embedded" if self.settings.embedded else "external", **database.counts()},
             database.reset_counts,
         )
-        self._tasks.start_soon(_guarded, "upkeep", partial(keep_up, vectors, database))
-        if self._publishes:
+        self._tasks.start_soon(_guarded, "upkeep", partial(keep_up, vectors, database, read_only=read_only))
+        if self._publishes and not read_only:
             self._tasks.start_soon(_guarded, "publishing the statistics", partial(self._publish, manager))
         return manager
 

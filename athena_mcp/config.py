@@ -23,6 +23,7 @@ MAX_CONCURRENT = 100
 SPARE_CONNECTIONS = 3
 """Beside those of the layers: a writer, and two recalls that lay their ground or read their hits."""
 MAX_TIMEOUT_S = 3600
+MAX_LIMIT = 1_000_000_000
 MAX_LANGUAGE_CHARS = 63
 """The longest name that PostgreSQL gives anything."""
 
@@ -60,6 +61,12 @@ class Settings:
     """Sent to the service as a bearer token, if there is one."""
     language: str | None = None
     """The text search configuration to index with; None leaves the store's."""
+    read_only: bool = False
+    """Recall and statistics only: nothing is written, and the database would not let it be."""
+    max_memories: int = 1_000_000
+    """The most live memories of a project."""
+    max_writes_per_minute: int = 30_000
+    """The most memories that one process stores in one project in a minute; imports do not count."""
 
     @property
     def embedded(self) -> bool:
@@ -107,7 +114,7 @@ def resolve_settings(
     tongue = language or environ.get("ATHENA_LANGUAGE") or None
     if tongue is not None and (not tongue.isprintable() or len(tongue.strip()) not in range(1, MAX_LANGUAGE_CHARS + 1)):
         raise ConfigurationError("ATHENA_LANGUAGE must be the name of a text search configuration, such as english.")
-    at_once = _whole_number("ATHENA_MAX_CONCURRENT", max_concurrent, environ, 5)
+    at_once = _whole_number("ATHENA_MAX_CONCURRENT", max_concurrent, environ, 5, MAX_CONCURRENT)
     return Settings(
         data_dir=(folder or default_data_dir()).expanduser().absolute(),
         project=name or detect_project(cwd or Path.cwd()),
@@ -122,13 +129,16 @@ def resolve_settings(
         layer_timeout_s=_seconds("ATHENA_LAYER_TIMEOUT", layer_timeout, environ, 10.0),
         recall_timeout_s=_seconds("ATHENA_RECALL_TIMEOUT", recall_timeout, environ, 15.0),
         parallel=_switch("ATHENA_PARALLEL", parallel, environ, True),
+        read_only=_switch("ATHENA_READ_ONLY", None, environ, False),
+        max_memories=_whole_number("ATHENA_MAX_MEMORIES", None, environ, 1_000_000, MAX_LIMIT),
+        max_writes_per_minute=_whole_number("ATHENA_MAX_WRITES_PER_MINUTE", None, environ, 30_000, MAX_LIMIT),
     )
 
 
-def _whole_number(name: str, flag: str | None, environ: Mapping[str, str], default: int) -> int:
-    given = flag or environ.get(name) or str(default)
-    if not (given.strip().isascii() and given.strip().isdigit()) or not 1 <= int(given) <= MAX_CONCURRENT:
-        raise ConfigurationError(f"{name} must be a whole number from 1 to {MAX_CONCURRENT}.")
+def _whole_number(name: str, flag: str | None, environ: Mapping[str, str], default: int, most: int) -> int:
+    given = (flag or environ.get(name) or str(default)).strip()
+    if not (given.isascii() and given.isdigit() and len(given) <= len(str(most))) or not 1 <= int(given) <= most:
+        raise ConfigurationError(f"{name} must be a whole number from 1 to {most}.")
     return int(given)
 
 

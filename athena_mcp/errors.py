@@ -10,6 +10,8 @@ AthenaError
 ├── StorageError           PostgreSQL refused a statement for a reason that is not the caller's
 │   └── MigrationError     the schema could not be brought up to date
 ├── EmbedderUnavailable    text could not be turned into vectors
+├── ReadOnly               a write, where only reading is allowed
+├── LimitReached           a project holds, or is sent, more than its limit
 ├── RecallFailed           every selected layer failed
 └── TransferError          an export, an import or a git history that cannot be read or written
 """
@@ -63,6 +65,14 @@ class MigrationError(StorageError):
 
 class EmbedderUnavailable(AthenaError):
     """Text could not be turned into vectors."""
+
+
+class ReadOnly(AthenaError):
+    """A write was asked for where only reading is allowed."""
+
+
+class LimitReached(AthenaError):
+    """A project holds, or is sent, more than its limit; the message names the setting."""
 
 
 class RecallFailed(AthenaError):

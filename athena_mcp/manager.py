@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import anyio
 
 from athena_mcp.db.pool import Database
-from athena_mcp.errors import DeadlineExceeded, InvalidArgument
+from athena_mcp.errors import DeadlineExceeded, InvalidArgument, ReadOnly
 from athena_mcp.layers.history import find_target, forget, linked_projects
 from athena_mcp.layers.projects import ProjectCount, count_projects, lock_projects
 from athena_mcp.layers.records import read_from_oldest, read_memories, read_newest
@@ -60,6 +60,7 @@ class MemoryManager:
         statistics: Statistics,
         project: str,
         session_id: str,
+        read_only: bool = False,
     ) -> None:
         self.parallel_tier1_executor = executor
         self._database = database
@@ -70,6 +71,7 @@ class MemoryManager:
         self._project = project
         self._session_id = session_id
         self._sessions = SessionContexts()
+        self._read_only = read_only
 
     async def remember(
         self,
@@ -104,6 +106,7 @@ class MemoryManager:
                 about=about,
                 key=key,
             )
+            self._check_writable()
             receipt = await within(WRITE_S, lambda: self._pipeline.remember(request, session_id=self._session_id))
         except Exception:  # counted and raised again: a border of the statistics, not of errors
             self._statistics.record_remember(RememberSample(self._statistics.elapsed_ms(started), error=True))
@@ -190,6 +193,7 @@ class MemoryManager:
         """Delete one memory for good, from every table and index."""
         started = self._statistics.clock()
         try:
+            self._check_writable()
             forgotten = await within(WRITE_S, lambda: self._forget(check_id("id", id), self._scope(project)))
         except Exception:  # counted and raised again: a border of the statistics, not of errors
             self._statistics.record_forget(ForgetSample(self._statistics.elapsed_ms(started), error=True))
@@ -247,6 +251,7 @@ class MemoryManager:
 
     async def publish(self) -> None:
         """Leave this process's statistics in the database for the others."""
+        self._check_writable()
         async with self._database.session() as session:
             await publish_snapshot(session, self._session_id, self._statistics.snapshot())
 
@@ -290,6 +295,7 @@ class MemoryManager:
 
     async def begin_import(self, mark: str) -> bool:
         """Whether an import, which `mark` tells from others, may keep its ids; see `layers.unfinished`."""
+        self._check_writable()
         async with self._database.session() as session:
             return await begin_import(session, mark)
 
@@ -302,6 +308,7 @@ class MemoryManager:
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
     ) -> LoadReport:
         """Store a batch of records in one transaction; see `BulkLoader.load`."""
+        self._check_writable()
         report = await within(
             LOAD_S,
             lambda: self._loader.load(
@@ -310,6 +317,10 @@ class MemoryManager:
         )
         self._statistics.touch()
         return report
+
+    def _check_writable(self) -> None:
+        if self._read_only:
+            raise ReadOnly("This Athena only reads (ATHENA_READ_ONLY is set); nothing was changed.")
 
     def _scope(self, project: str | None) -> tuple[str, ...]:
         name = self._project if project is None else check_name("project", project)

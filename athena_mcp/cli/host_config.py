@@ -75,6 +75,9 @@ def explicit_environment(flags: Flags, settings: Settings) -> dict[str, str]:
         "ATHENA_LAYER_TIMEOUT": _unless_default(settings, "layer_timeout_s"),
         "ATHENA_RECALL_TIMEOUT": _unless_default(settings, "recall_timeout_s"),
         "ATHENA_PARALLEL": None if settings.parallel else "off",
+        "ATHENA_READ_ONLY": "1" if settings.read_only else None,
+        "ATHENA_MAX_MEMORIES": _unless_default(settings, "max_memories"),
+        "ATHENA_MAX_WRITES_PER_MINUTE": _unless_default(settings, "max_writes_per_minute"),
     }
     return env | {name: value for name, value in further.items() if value is not None}
 
@@ -82,7 +85,7 @@ def explicit_environment(flags: Flags, settings: Settings) -> dict[str, str]:
 def _unless_default(settings: Settings, name: str) -> str | None:
     default = next(field.default for field in fields(Settings) if field.name == name)
     value = getattr(settings, name)
-    return None if value == default else f"{value:g}"
+    return None if value == default else str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _given_project(flags: Flags) -> str | None:

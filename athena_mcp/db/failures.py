@@ -21,7 +21,9 @@ def translate(error: psycopg.Error) -> AthenaError:
         case psycopg.errors.DiskFull():
             return StorageError("The database's disk is full; nothing was stored. Free some space and try again.")
         case psycopg.errors.ReadOnlySqlTransaction():
-            return StorageError("The database is read-only; point ATHENA_DATABASE_URL at the primary server.")
+            return StorageError(
+                "The database is read-only; unset ATHENA_READ_ONLY, or point ATHENA_DATABASE_URL at the primary server."
+            )
         case psycopg.errors.InsufficientPrivilege():
             return StorageError("The database account may not do this; it needs to own the schema 'athena'.")
         case psycopg.OperationalError() | psycopg.InterfaceError():

@@ -98,6 +98,19 @@ async def migrate(connection: psycopg.AsyncConnection[Any], known: tuple[Migrati
     return steps
 
 
+async def check_migrated(connection: psycopg.AsyncConnection[Any]) -> None:
+    """Raises MigrationError when the schema is not that of this release; changes nothing."""
+    known = known_migrations()
+    try:
+        applied = await applied_migrations(connection)
+    except psycopg.Error as error:
+        raise MigrationError(f"The schema could not be looked at: {translate(error)}") from error
+    check_history(applied, known)
+    if len(applied) < len(known):
+        what = "is not up to date" if applied else "is not set up yet"
+        raise MigrationError(f"The store {what}; start Athena once without ATHENA_READ_ONLY.")
+
+
 def check_history(applied: dict[int, str], known: tuple[Migration, ...]) -> None:
     """Refuse a store that this release does not understand. Raises MigrationError."""
     by_number = {migration.number: migration for migration in known}

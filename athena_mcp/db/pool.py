@@ -54,10 +54,13 @@ class Database:
     """A pool of connections to one database, and the way to bring a lost server back.
 
     `find_server` gives the connection string; it is asked when the pool opens and again when the server has gone away,
-    so that an embedded server that died is started anew.
+    so that an embedded server that died is started anew. With `read_only` no transaction of it can write.
     """
 
-    def __init__(self, find_server: Callable[[], Awaitable[Conninfo]], *, max_connections: int = 8) -> None:
+    def __init__(
+        self, find_server: Callable[[], Awaitable[Conninfo]], *, max_connections: int = 8, read_only: bool = False
+    ) -> None:
+        self._session_settings = SESSION_SETTINGS | ({"default_transaction_read_only": "on"} if read_only else {})
         self._find_server = find_server
         self._max_connections = max_connections
         self._pool: _Pool | None = None
@@ -88,7 +91,7 @@ class Database:
             max_idle=IDLE_S,
             timeout=WAIT_S,
             reconnect_timeout=5.0,
-            configure=_configure,
+            configure=self._configure,
             check=self._check,
             open=False,
             name="athena",
@@ -158,7 +161,7 @@ class Database:
         """
         connection = await self.connect()
         try:
-            await _configure(connection)
+            await self._configure(connection)
             yield Session(connection)
         except psycopg.Error as error:
             raise translate(error) from error
@@ -246,6 +249,15 @@ class Database:
                 self._lost = True
                 raise
 
+    async def _configure(self, connection: Connection) -> None:
+        # An owner called athena has the vector types in the schema of that name, where others would not look for them.
+        await connection.execute(
+            "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value) UNION ALL"
+            " SELECT set_config('search_path', current_setting('search_path') || ', athena', false)",
+            (list(self._session_settings), list(self._session_settings.values())),
+        )
+        await register_vector_async(connection)
+
 
 def _has_unread(connection: psycopg.AsyncConnection[Any]) -> bool:
     """Whether something waits on the socket of an idle connection: its end, or the server's farewell."""
@@ -282,14 +294,6 @@ SESSION_SETTINGS = {
     "hnsw.ef_search": "200",
     "hnsw.max_scan_tuples": "20000",
 }
-
-
-async def _configure(connection: Connection) -> None:
-    await connection.execute(
-        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS s (name, value)",
-        (list(SESSION_SETTINGS), list(SESSION_SETTINGS.values())),
-    )
-    await register_vector_async(connection)
 
 
 def unreachable(error: psycopg.Error) -> str:

@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from athena_mcp.config import Settings
 from athena_mcp.db.embedded import EmbeddedServer
-from athena_mcp.db.migrate import migrate
+from athena_mcp.db.migrate import check_migrated, migrate
 from athena_mcp.db.pool import Database
 
 
@@ -27,11 +27,12 @@ async def open_store(settings: Settings) -> AsyncIterator[Database]:
             return str(settings.database_url)
         return (await anyio.to_thread.run_sync(server.start, abandon_on_cancel=True)).conninfo
 
-    database = Database(find_server, max_connections=settings.max_connections)
+    read_only = settings.read_only
+    database = Database(find_server, max_connections=settings.max_connections, read_only=read_only)
     try:
         connection = await database.connect()
         try:
-            await migrate(connection)
+            await (check_migrated if read_only else migrate)(connection)
         finally:
             with anyio.CancelScope(shield=True):
                 await connection.close()

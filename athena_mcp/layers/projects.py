@@ -27,6 +27,7 @@ WITH made AS (
 SELECT name, id FROM made UNION ALL SELECT name, id FROM athena.projects WHERE name = ANY (%(names)s)
 """
 _LOCK = "SELECT athena.lock_projects(%(projects)s)"
+_LIVE = "SELECT coalesce(sum(memories), 0)::bigint FROM athena.layer_totals WHERE project_id = %(project)s"
 _COUNTS = """
 SELECT p.name, coalesce(sum(t.memories), 0)::bigint
 FROM athena.projects p LEFT JOIN athena.layer_totals t ON t.project_id = p.id
@@ -51,6 +52,12 @@ def lock_step(project_ids: Sequence[int]) -> Step:
 async def lock_projects(session: Session, project_ids: Sequence[int]) -> None:
     """Take the write locks of these projects until the transaction ends."""
     await session.execute_steps([lock_step(project_ids)])
+
+
+async def count_live(session: Session, project_id: int) -> int:
+    """How many live memories a project holds."""
+    row = await session.fetch_one(_LIVE, {"project": project_id})
+    return int(row[0]) if row else 0
 
 
 async def count_projects(session: Session) -> list[ProjectCount]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from athena_mcp.layers.history import supersede
 from athena_mcp.layers.projects import ensure_projects, lock_projects
 from athena_mcp.layers.records import EVENT_REPEAT_S, NewMemory, insert_steps, next_ids
 from athena_mcp.model import Layer, ProceduralDetails
+from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.pipeline import new_memory
 from athena_mcp.remember.prepare import Prepared, prepare
 from athena_mcp.remember.redact import Redactor
@@ -111,6 +113,7 @@ class BulkLoader:
     database: Database
     vectors: VectorArm
     redactor: Redactor
+    limits: WriteLimits = field(default_factory=WriteLimits)
 
     async def load(
         self, records: Sequence[MemoryRecord], *, session_id: str, keep_ids: bool, known_ids: Mapping[int, int]
@@ -125,6 +128,8 @@ class BulkLoader:
         embedded = await self._embed(prepared)
         async with self.database.session() as session:
             projects = await ensure_projects(session, [row.request.project for row in prepared])
+            for name, count in Counter(row.request.project for row in prepared).items():
+                await self.limits.check_room(session, projects[name], name, count)
             if keep_ids:
                 await session.execute(_KEEP_IDS, {"highest": max(map(_kept_id, records))})
             fresh = await next_ids(session, len(records))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from athena_mcp.db.pool import Database
@@ -14,6 +14,7 @@ from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, fi
 from athena_mcp.layers.projects import ensure_projects, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps, next_ids
 from athena_mcp.model import GLOBAL_PROJECT, EpisodicDetails, Layer, Outcome, Receipt
+from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.prepare import Prepared, prepare
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import RememberRequest, content_hash, normalise, same_numbers
@@ -45,18 +46,22 @@ class RememberPipeline:
     database: Database
     vectors: VectorArm
     redactor: Redactor
+    limits: WriteLimits = field(default_factory=WriteLimits)
 
     async def remember(self, request: RememberRequest, *, session_id: str) -> Receipt:
         """Store a memory; `session_id` is used when the request names none. The receipt is given after the commit.
 
-        Raises InvalidArgument (nothing is stored then), DatabaseUnavailable, DeadlineExceeded or StorageError.
+        Raises InvalidArgument or LimitReached (nothing is stored then), DatabaseUnavailable, DeadlineExceeded or
+        StorageError.
         """
+        self.limits.take(request.project)
         prepared = prepare(request, self.redactor)
         vector = await self._embed(prepared)
         request = prepared.request
         async with self.database.session() as session:
             scope = await ensure_projects(session, [request.project, GLOBAL_PROJECT])
             project_id = scope[request.project]
+            await self.limits.check_room(session, project_id, request.project)
             near = await self._near(session, project_id, prepared, vector)
             (memory_id,) = await next_ids(session, 1)
             new = new_memory(prepared, project_id, memory_id, session_id)

@@ -17,11 +17,14 @@ EVERY_S = 60.0
 """Looking costs a few milliseconds."""
 
 
-async def keep_up(vectors: VectorArm, database: Database) -> None:
-    """Look after both for as long as the server runs, one after the other. A failure only costs that."""
+async def keep_up(vectors: VectorArm, database: Database, *, read_only: bool = False) -> None:
+    """Look after both for as long as the server runs, one after the other. A failure only costs that.
+
+    With `read_only` only the embedder is looked after.
+    """
     await vectors.warmed()
     while True:
-        for what, tend in (("vectors", vectors.tend), ("vector indexes", tend_indexes)):
+        for what, tend in (("vectors", vectors.tend), ("vector indexes", tend_indexes))[: 1 if read_only else 2]:
             try:
                 await tend(database)
             except AthenaError as error:

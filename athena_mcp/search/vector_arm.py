@@ -15,6 +15,7 @@ from athena_mcp.model import Layer
 from athena_mcp.search.vectors import (
     NewVector,
     check_embedder,
+    find_embedder,
     highest_id,
     register_embedder,
     unembedded,
@@ -33,8 +34,9 @@ _LOCK = "SELECT athena.lock_projects(%(projects)s)"
 class VectorArm:
     """Ready when an embedder is loaded and registered; until then recall is lexical and says why."""
 
-    def __init__(self, handle: EmbedderHandle) -> None:
+    def __init__(self, handle: EmbedderHandle, *, read_only: bool = False) -> None:
         self._handle = handle
+        self._read_only = read_only
         self._warm = anyio.Event()
         self._database: Database | None = None
         self._problem: str | None = None
@@ -99,8 +101,9 @@ class VectorArm:
     async def _settle(self, database: Database) -> None:
         name, dimension = self._handle.name, self._handle.dimension
         if name is not None and dimension and self.embedder_id is None:
+            find = find_embedder if self._read_only else register_embedder
             async with database.session() as session:
-                self.embedder_id = await register_embedder(session, name, dimension)
+                self.embedder_id = await find(session, name, dimension)
 
     async def warm(self) -> None:
         """Load the embedder; afterwards it is there, or `degraded` says why not."""
@@ -130,7 +133,8 @@ class VectorArm:
         """
         if self.embedder is None and self._handle.may_come and not self._outdated:
             await self.warm()
-        await self.backfill(database)
+        if not self._read_only:
+            await self.backfill(database)
 
     async def backfill(self, database: Database) -> int:
         """Embed the memories that were stored without a vector, and return how many there were.

@@ -87,6 +87,14 @@ async def register_embedder(session: Session, name: str, dimension: int) -> int:
     return int(active[0])
 
 
+async def find_embedder(session: Session, name: str, dimension: int) -> int | None:
+    """The id of the store's embedder, None when it has none yet. Raises EmbedderMismatch when it is another."""
+    active = await session.fetch_one(_ACTIVE)
+    if active is not None and (active[1], active[2]) != (name, dimension):
+        raise _mismatch(active, f"{name} ({dimension} dimensions)")
+    return None if active is None else int(active[0])
+
+
 async def check_embedder(session: Session, name: str) -> None:
     """Raises EmbedderMismatch when the store's embedder has another name; for one whose dimension is not known yet."""
     active = await session.fetch_one(_ACTIVE)

@@ -12,8 +12,7 @@ from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 
 from athena_mcp.app import open_app as open_real_app
 from athena_mcp.config import Settings
-from athena_mcp.server import resources, tools
-from athena_mcp.server.instructions import INSTRUCTIONS
+from athena_mcp.server import instructions, resources, tools
 from athena_mcp.server.lifespan import ServerState, server_lifespan
 from athena_mcp.server.notify import HOLD_OFF_S
 from athena_mcp.server.ports import OpenApp
@@ -48,7 +47,7 @@ def build_server(
         version=own_version(),
         title="Athena",
         description="A memory for coding agents that outlives the conversation.",
-        instructions=INSTRUCTIONS,
+        instructions=instructions.READ_ONLY if settings.read_only else instructions.INSTRUCTIONS,
         lifespan=lifespan,
         on_list_tools=tools.list_tools,
         on_call_tool=tools.call_tool,

@@ -38,6 +38,11 @@ class ServerState:
         self._begun = False
         self._older_session: ServerSession | None = None
 
+    @property
+    def read_only(self) -> bool:
+        """Whether only what reads is served."""
+        return self._app.settings.read_only
+
     def answered(self, session: ServerSession, method: str) -> None:
         """Take note of an answered request: bring the application up, and remember a client of the older era."""
         if not self._begun:

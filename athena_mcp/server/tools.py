@@ -161,24 +161,29 @@ TOOLS: Mapping[str, ToolFace] = {
 """The tools by name, in the order in which they are listed."""
 
 
-async def list_tools(
-    _ctx: ServerRequestContext[ServerState], _params: PaginatedRequestParams | None
-) -> ListToolsResult:
+async def list_tools(ctx: ServerRequestContext[ServerState], _params: PaginatedRequestParams | None) -> ListToolsResult:
     """Answer `tools/list`."""
-    return ListToolsResult(tools=list(_published_tools()))
+    return ListToolsResult(tools=list(_published_tools(ctx.lifespan_context.read_only)))
+
+
+def served(read_only: bool) -> Mapping[str, ToolFace]:
+    """The tools that are served: all, or those that only read."""
+    return {name: tool for name, tool in TOOLS.items() if tool.annotations.read_only_hint} if read_only else TOOLS
 
 
 @cache
-def _published_tools() -> tuple[Tool, ...]:
+def _published_tools(read_only: bool) -> tuple[Tool, ...]:
     # Making the schemas takes longer than most calls, and they never change.
-    return tuple(tool.published() for tool in TOOLS.values())
+    return tuple(tool.published() for tool in served(read_only).values())
 
 
 async def call_tool(ctx: ServerRequestContext[ServerState], params: CallToolRequestParams) -> CallToolResult:
     """Answer `tools/call`; whatever goes wrong becomes an error result that the model can read."""
-    tool = TOOLS.get(params.name)
+    tools = served(ctx.lifespan_context.read_only)
+    tool = tools.get(params.name)
     if tool is None:
-        return failure(f"There is no such tool. Known: {', '.join(TOOLS)}.")
+        only = " This server only reads (ATHENA_READ_ONLY)." if tools is not TOOLS else ""
+        return failure(f"There is no such tool. Known: {', '.join(tools)}.{only}")
     try:
         given = parse_arguments(tool.arguments, params.arguments or {})
         manager = await ctx.lifespan_context.manager(ctx.session)
