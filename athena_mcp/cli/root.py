@@ -30,6 +30,8 @@ COMMANDS: Final = {
     "stats": "athena_mcp.cli.stats",
     "export": "athena_mcp.cli.export_file",
     "import": "athena_mcp.cli.import_file",
+    "backup": "athena_mcp.cli.backup_store",
+    "restore": "athena_mcp.cli.restore_store",
     "reembed": "athena_mcp.cli.reembed",
     "bench": "athena_mcp.cli.bench",
 }

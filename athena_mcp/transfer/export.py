@@ -65,7 +65,14 @@ async def write_export(
 
 @contextmanager
 def open_target(path: Path) -> Iterator[IO[str]]:
-    """A text stream that becomes `path` only if the block ends well; gzip when the name ends in `.gz`.
+    """A text stream into `open_whole`; gzip when the name ends in `.gz`."""
+    with open_whole(path) as raw, _text(raw, path.resolve()) as text:
+        yield text
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A stream that becomes `path` only if the block ends well.
 
     The file is readable by its owner only. Something that is no regular file (a pipe, a device) is written in place.
     Raises TransferError when it cannot be written.
@@ -74,8 +81,8 @@ def open_target(path: Path) -> Iterator[IO[str]]:
     target = path.resolve()
     try:
         if target.exists() and not target.is_file():
-            with target.open("wb") as raw, _text(raw, target) as text:
-                yield text
+            with target.open("wb") as raw:
+                yield raw
             return
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as error:
@@ -83,8 +90,7 @@ def open_target(path: Path) -> Iterator[IO[str]]:
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as raw:
-            with _text(raw, target) as text:
-                yield text
+            yield raw
             raw.flush()
             os.fsync(raw.fileno())
         temporary.replace(target)

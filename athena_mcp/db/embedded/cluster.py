@@ -44,8 +44,9 @@ def check_version(layout: Layout, found: int, binaries: Binaries) -> None:
     if found != binaries.major:
         raise EmbeddedServerError(
             f"The memory in {layout.home} was written by PostgreSQL {found}, and this Athena brings "
-            f"PostgreSQL {binaries.major}. Nothing was changed. Run `athena-mcp export` with the release of Athena "
-            f"that wrote it, move {layout.home} away, and run `athena-mcp import` with this one."
+            f"PostgreSQL {binaries.major}. Nothing was changed. Run `athena-mcp backup` (or `athena-mcp export`, where "
+            f"there is no backup) with the release of Athena that wrote it, move {layout.home} away, and run "
+            "`athena-mcp restore` (or `import`) with this one."
         )
 
 
