@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -97,6 +97,18 @@ def check_time(argument: str, value: object) -> datetime:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (OverflowError, ValueError):
         raise InvalidArgument(argument, "is out of range; use a year from 1 to 9999") from None
+
+
+def check_end(argument: str, value: object) -> datetime:
+    """Like `check_time`, for the end of a span: a date alone means the end of that day."""
+    moment = check_time(argument, value)
+    if not isinstance(value, str):
+        return moment
+    try:
+        date.fromisoformat(value.strip())
+    except ValueError:
+        return moment
+    return moment.replace(hour=23, minute=59, second=59, microsecond=999_999)
 
 
 def check_list(argument: str, value: object, max_items: int = MAX_ITEMS) -> Sequence[object]:

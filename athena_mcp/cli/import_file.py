@@ -90,8 +90,10 @@ def command(
         f"{report.stored:,} stored, {report.duplicates:,} duplicates, {report.redacted:,} redacted, "
         f"{report.skipped:,} skipped{unlinked}, {time.monotonic() - started:.1f} s."
     )
-    if report.first_problem:
-        note(f"First skipped: {visible(report.first_problem)}")
+    for problem in report.problems:
+        note(f"Skipped: {visible(problem)}")
+    if (more := report.skipped - len(report.problems)) > 0:
+        note(f"Skipped: {more:,} more.")
 
 
 def _import_file(file: Path, settings: Settings, skip_bad: bool) -> Work:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("-k", "--limit", "k", type=int, default=DEFAULT_K, show_default=True, help="How many memories, 1 to 50.")
 @click.option("--layer", "layers", multiple=True, type=LAYER, help="Ask only this layer; may be repeated.")
 @click.option("--since", type=TEXT, metavar="DATE", help="Only what happened at or after this ISO date.")
-@click.option("--until", type=TEXT, metavar="DATE", help="Only what happened at or before this ISO date.")
+@click.option("--until", type=TEXT, metavar="DATE", help="Only what happened up to this ISO date, its day included.")
 @click.option("--tag", "tags", multiple=True, type=TEXT, help="Only memories with this tag; may be repeated.")
 @click.option("--file", "files", multiple=True, type=TEXT, help="A file you are working on; weighs, does not filter.")
 @click.option("--branch", type=TEXT, help="The branch you are on; makes its tasks due.")

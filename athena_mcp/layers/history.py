@@ -20,6 +20,7 @@ class Twin(NamedTuple):
     content_hash: bytes
     embedded: bool
     live: bool
+    key: str | None
 
 
 class Target(NamedTuple):
@@ -35,14 +36,14 @@ class Target(NamedTuple):
 _BY_KEY = """
 SELECT m.id, m.layer::text, m.content_hash, EXISTS (
     SELECT 1 FROM athena.vectors v WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer),
-    m.superseded_at IS NULL
+    m.superseded_at IS NULL, m.key
 FROM athena.memories m WHERE m.project_id = %(project)s AND m.key = %(key)s
 """
 # memories_by_content serves it. The clock is the server's, as it is where memories are inserted.
 _BY_CONTENT = """
 SELECT m.id, m.layer::text, m.content_hash, EXISTS (
     SELECT 1 FROM athena.vectors v WHERE v.project_id = m.project_id AND v.memory_id = m.id AND v.layer = m.layer),
-    true
+    true, m.key
 FROM athena.memories m
 WHERE project_id = %(project)s AND layer = %(layer)s::athena.layer AND content_hash = %(hash)s AND superseded_at IS NULL
     AND (layer <> 'episodic'

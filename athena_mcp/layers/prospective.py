@@ -35,6 +35,10 @@ SELECT %(project)s::integer, %(memory)s::bigint, %(position)s::smallint, %(kind)
     %(value)s::text, %(fires_at)s::timestamptz
 WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
 """
+FINISHED = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED})
+_STATUS = """
+SELECT status::text FROM athena.prospective_details WHERE project_id = %(project)s AND memory_id = %(memory)s
+"""
 _SET_STATUS = """
 UPDATE athena.prospective_details SET status = %(status)s::athena.task_status
 WHERE project_id = %(project)s AND memory_id = %(memory)s
@@ -97,6 +101,12 @@ def keep(rows: Sequence[Kept[ProspectiveDetails]]) -> list[Step]:
         for position, trigger in enumerate(row.details.triggers)
     ]
     return tasks + triggers
+
+
+async def is_open(session: Session, project_id: int, memory_id: int) -> bool:
+    """Whether a task is still to be done."""
+    row = await session.fetch_one(_STATUS, {"project": project_id, "memory": memory_id})
+    return row is None or TaskStatus(row[0]) not in FINISHED
 
 
 async def set_status(session: Session, project_id: int, memory_id: int, status: TaskStatus) -> None:

@@ -19,6 +19,7 @@ from athena_mcp.model import (
     Layer,
 )
 from athena_mcp.validation import (
+    check_end,
     check_flag,
     check_integer,
     check_layers,
@@ -99,7 +100,7 @@ def check_request(
     if not check_flag("auto_select_depth", auto_select_depth) and depth is None:
         depth = MAX_DEPTH
     earliest = None if since is None else check_time("since", since)
-    latest = None if until is None else check_time("until", until)
+    latest = None if until is None else check_end("until", until)
     if earliest and latest and earliest > latest:
         raise InvalidArgument("since", "is later than until")
     return RecallRequest(

@@ -13,7 +13,7 @@ from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, supersede, touch
 from athena_mcp.layers.projects import ensure_projects, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps, next_ids
-from athena_mcp.model import GLOBAL_PROJECT, EpisodicDetails, Layer, Outcome, Receipt
+from athena_mcp.model import GLOBAL_PROJECT, EpisodicDetails, Layer, Outcome, ProspectiveDetails, Receipt
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.prepare import Prepared, prepare
 from athena_mcp.remember.redact import Redactor
@@ -71,6 +71,8 @@ class RememberPipeline:
             else:
                 _, inserted, *_ = await session.commit_steps([lock_step([project_id]), *steps])
                 changes = Changes(stored=bool(inserted))
+            if not changes.stored and not changes.supersedes:
+                changes = await self._again(session, prepared, new, steps)
             if not changes.stored:
                 return await self._duplicate(session, prepared, new, changes.supersedes)
         return Receipt(
@@ -151,6 +153,29 @@ class RememberPipeline:
             reported = target if request.about is not None else None
             updated = await self._report(session, prepared, reported) if reported else None
         return Changes(supersedes=tuple(superseded), updated=updated)
+
+    async def _again(self, session: Session, prepared: Prepared, new: NewMemory, steps: list[Step]) -> Changes:
+        """Store a task whose twin was finished: what recurs is worded alike. The new one takes the old one's place."""
+        request, details = prepared.request, prepared.details
+        recurs = isinstance(details, ProspectiveDetails) and details.status not in prospective.FINISHED
+        if not recurs or request.replaces is not None:
+            return Changes(stored=False)
+        async with session.transaction():
+            await lock_projects(session, [new.project_id])
+            twin = await self._twin(session, new)
+            # The same key means the same task, finished or not.
+            if twin is None or not twin.live or (new.key is not None and twin.key == new.key):
+                return Changes(stored=False)
+            if await prospective.is_open(session, new.project_id, twin.id):
+                return Changes(stored=False)
+            await supersede(session, [new.project_id], [twin.id], new.id)
+            await session.execute_steps(steps)
+            superseded = [twin.id]
+            if request.relations:
+                related = await graph.relate(session, new.project_id, new.id, request.relations)
+                superseded += [other for other in related.supersedes if other not in superseded]
+                await supersede(session, [new.project_id], superseded, new.id)
+        return Changes(supersedes=tuple(superseded))
 
     @staticmethod
     async def _target(session: Session, scope: list[int], request: RememberRequest) -> Target | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
@@ -17,6 +17,10 @@ from athena_mcp.transfer.links import LinkOrder, trim
 
 BATCH_RECORDS = 200
 """Memories in one transaction: enough to embed and insert together, few enough to lose little on an interrupt."""
+
+
+MAX_PROBLEMS = 1_000
+"""Of so many skipped lines it is told why."""
 
 
 class Target(Protocol):
@@ -44,8 +48,8 @@ class ImportReport:
     skipped: int = 0
     unlinked: int = 0
     """Links that were dropped because what they lead to is not in the file."""
-    first_problem: str | None = None
-    """The first line that was skipped, and why."""
+    problems: list[str] = field(default_factory=list)
+    """The lines that were skipped, and why: the first `MAX_PROBLEMS` of them."""
 
 
 class Loader:
@@ -142,7 +146,8 @@ class Loader:
     def _refuse(self, problem: str, cause: Exception | None) -> None:
         if self._skip_bad:
             self.report.skipped += 1
-            self.report.first_problem = self.report.first_problem or problem
+            if len(self.report.problems) < MAX_PROBLEMS:
+                self.report.problems.append(problem)
             return
         before = self.report.stored + self.report.duplicates
         raise TransferError(

@@ -173,3 +173,17 @@ def test_what_an_error_repeats_of_the_input_is_escaped_and_short() -> None:
     assert v.short("a\nb\u2028") == r"'a\nb\u2028'"
     assert len(v.short("x" * 1000)) == 60
     assert len(v.short(HUGE)) <= 60
+
+
+@pytest.mark.parametrize(
+    ("given", "moment"),
+    [
+        ("2026-01-31", "2026-01-31T23:59:59.999999+00:00"),
+        (" 20260131 ", "2026-01-31T23:59:59.999999+00:00"),
+        ("9999-12-31", "9999-12-31T23:59:59.999999+00:00"),
+        ("2026-01-31T00:00", "2026-01-31T00:00:00+00:00"),
+        ("2026-01-31T09:30:00+01:00", "2026-01-31T08:30:00+00:00"),
+    ],
+)
+def test_a_date_alone_as_the_end_includes_its_day(given: str, moment: str) -> None:
+    assert v.check_end("until", given).isoformat() == moment
