@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from athena_mcp.embed.embedder import EmbedderHandle
     from athena_mcp.manager import MemoryManager
     from athena_mcp.search.vector_arm import VectorArm
+    from athena_mcp.telemetry.instruments import Instruments
 
 MakeHandle = Callable[[], "EmbedderHandle"]
 
@@ -53,9 +54,10 @@ class App:
         embedder: MakeHandle | None = None,
         *,
         publishes: bool = True,
+        instruments: Instruments | None = None,
     ) -> None:
         self.settings = settings
-        self.statistics = Statistics(own_version())
+        self.statistics = Statistics(own_version(), instruments=instruments)
         self.session_id = f"{datetime.now(UTC):%Y-%m-%d}-{uuid.uuid4().hex[:8]}"
         self._tasks = tasks
         self._make_handle = embedder
@@ -158,6 +160,7 @@ class App:
             self.settings.parallel,
             self.settings.recall_timeout_s,
             task_group=self._tasks,
+            instruments=self.statistics.instruments,
         )
         cascade.executor = executor
         redactor = await anyio.to_thread.run_sync(Redactor)
@@ -229,19 +232,24 @@ class App:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, *, embedder: MakeHandle | None = None, publishes: bool = True
+    settings: Settings,
+    *,
+    embedder: MakeHandle | None = None,
+    publishes: bool = True,
+    instruments: Instruments | None = None,
 ) -> AsyncIterator[App]:
     """The application of this process; entering returns at once, leaving lets go of everything.
 
     `embedder` makes the handle of another embedder than the default one. `publishes`: leave this process's statistics
-    in the database for the others, which a command that does one thing does not.
+    in the database for the others, which a command that does one thing does not. `instruments` take the place of those
+    that go by OpenTelemetry's global providers.
     Its task group, which the layers of every recall run on, is entered here: by a server in its lifespan.
     """
     app: App | None = None
     own: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            app = App(settings, tasks, embedder, publishes=publishes)
+            app = App(settings, tasks, embedder, publishes=publishes, instruments=instruments)
             try:
                 yield app
             except BaseException as error:  # whatever it is: put in order, then raised again

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import anyio
 
@@ -29,6 +30,7 @@ from athena_mcp.remember.request import check_request as check_remember
 from athena_mcp.search.candidates import Candidate
 from athena_mcp.search.scope import read_scope
 from athena_mcp.telemetry import SECTIONS, ForgetSample, RecallSample, RememberSample, Statistics
+from athena_mcp.telemetry.instruments import FORGET, RECALL, REMEMBER
 from athena_mcp.validation import check_choice, check_id, check_integer, check_name, nearest
 
 RECALL_S = 30.0
@@ -40,6 +42,22 @@ LOAD_S = 300.0
 EXPORT_PAGE = 500
 MAX_LIST = 1_000
 T = TypeVar("T")
+P = ParamSpec("P")
+
+
+def _spanned(name: str) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:
+    """A manager's operation inside of a span."""
+
+    def wrap(operation: Callable[P, Awaitable[T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+        @functools.wraps(operation)
+        async def spanned(*args: P.args, **kwargs: P.kwargs) -> T:
+            manager = cast("MemoryManager", args[0])
+            with manager.instruments.operation(name):
+                return await operation(*args, **kwargs)
+
+        return spanned
+
+    return wrap
 
 
 class MemoryManager:
@@ -72,7 +90,9 @@ class MemoryManager:
         self._session_id = session_id
         self._sessions = SessionContexts()
         self._read_only = read_only
+        self.instruments = statistics.instruments
 
+    @_spanned(REMEMBER)
     async def remember(
         self,
         content: str,
@@ -122,6 +142,7 @@ class MemoryManager:
         )
         return receipt
 
+    @_spanned(RECALL)
     async def recall(
         self,
         query: str,
@@ -189,6 +210,7 @@ class MemoryManager:
             layer_queries_saved=0 if result.cache_hit or request.layers else len(not_asked),
         )
 
+    @_spanned(FORGET)
     async def forget(self, id: int, *, project: str | None = None) -> Forgotten:
         """Delete one memory for good, from every table and index."""
         started = self._statistics.clock()

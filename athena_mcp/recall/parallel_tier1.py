@@ -20,9 +20,10 @@ from athena_mcp.recall.places import Places
 from athena_mcp.recall.query_method import LAYER_DUE, Context, LayerQuery, QueryMethod, Stragglers
 from athena_mcp.recall.selection import Selection, select_layers
 from athena_mcp.recall.tier1_answer import Tier1Answer
-from athena_mcp.recall.tier1_call import Tier1Call
+from athena_mcp.recall.tier1_call import Asking, Tier1Call
 from athena_mcp.recall.tier1_settings import Tier1Settings
 from athena_mcp.recall.tier1_statistics import Tier1Statistics
+from athena_mcp.telemetry.instruments import Instruments
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
         task_group: anyio.abc.TaskGroup | None = None,
         clock: Callable[[], float] = time.perf_counter,
         select: Callable[[str, Context | None], Selection] = select_layers,
+        instruments: Instruments | None = None,
     ) -> None:
         if not query_methods:
             raise InvalidArgument("query_methods", "name at least one layer")
@@ -73,6 +75,7 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
         self._task_group = task_group
         self._clock = clock
         self._select = select
+        self._instruments = instruments or Instruments()
 
     def select_layers_for_query(self, query: str, context: Context | None = None) -> list[str]:
         """The registered layers that the selection would ask."""
@@ -286,8 +289,10 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
         """Ask one layer and note what became of it; all it raises ends here, except a cancellation from outside."""
         rows: tuple[T, ...] = ()
         failure: Exception | None = None
+        outcome: LayerOutcome | None = None
         asking = call.begin(layer)
         due = LAYER_DUE.set(asking.due)
+        span = self._instruments.layer_begins(layer)
         try:
             with asking.scope as scope:
                 try:
@@ -299,22 +304,29 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
                     failure.__cause__ = error
                 except Exception as error:  # noqa: BLE001  # border: a layer's failure is an outcome, not the call's end
                     failure = root_failure(error)
+            if not call.cancelled or not (failure is not None or scope.cancelled_caught):
+                outcome = self._judge(call, layer, asking, rows, failure)
+                call.answer(layer, outcome, rows)
+            # Else it stays among the running ones, which are counted as cut off.
         finally:
             LAYER_DUE.reset(due)
-        if call.cancelled and (failure is not None or scope.cancelled_caught):
-            return  # stays among the running ones, which are counted as cut off
+            self._instruments.layer_ended(layer, outcome, span)
+
+    def _judge(
+        self, call: Tier1Call[T], layer: str, asking: Asking, rows: tuple[T, ...], failure: Exception | None
+    ) -> LayerOutcome:
+        """What became of a layer that has ended."""
         elapsed_ms = (self._clock() - asking.started) * 1000
+        scope = asking.scope
         if scope.cancelled_caught or (failure is not None and scope.cancel_called):
             reason = call.late_reason(asking)
             logger.warning("Layer %s was cancelled: %s", layer, reason)
-            outcome = LayerOutcome("timeout", 0, elapsed_ms, reason)
-        elif failure is not None:
+            return LayerOutcome("timeout", 0, elapsed_ms, reason)
+        if failure is not None:
             status: LayerStatus = "timeout" if isinstance(failure, DeadlineExceeded) else "error"
             logger.warning("Layer %s failed (%s): %s", layer, status, trail(failure))
-            outcome = LayerOutcome(status, 0, elapsed_ms, failure_reason(failure))
-        else:
-            outcome = LayerOutcome("ok" if rows else "empty", len(rows), elapsed_ms)
-        call.answer(layer, outcome, rows)
+            return LayerOutcome(status, 0, elapsed_ms, failure_reason(failure))
+        return LayerOutcome("ok" if rows else "empty", len(rows), elapsed_ms)
 
 
 def _cancelled_from_outside() -> bool:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.lowlevel
@@ -25,6 +25,9 @@ ATTACHED: Final = ("executor", "cache", "database", "embedder", "store")
 """The sections that somebody else knows; `{}` until they are attached."""
 SECTIONS: Final = (*COUNTED, *ATTACHED)
 """Every section of a snapshot, in its order."""
+
+if TYPE_CHECKING:
+    from athena_mcp.telemetry.instruments import Instruments
 
 
 def _utc_now() -> datetime:
@@ -53,6 +56,7 @@ class Statistics:
         clock: Callable[[], float] = time.perf_counter,
         now: Callable[[], datetime] = _utc_now,
         pid: int | None = None,
+        instruments: Instruments | None = None,
     ) -> None:
         self.clock = clock
         self._now = now
@@ -65,12 +69,23 @@ class Statistics:
         self._sources: dict[str, _Source] = {}
         self._revision = 0
         self._changed: anyio.Event | None = None
+        self._instruments = instruments
         self._begin_counting()
 
     def _begin_counting(self) -> None:
         self._recall = RecallCounters()
         self._remember = RememberCounters()
         self._forget = ForgetCounters()
+
+    @property
+    def instruments(self) -> Instruments:
+        """The spans and metrics of this process."""
+        if self._instruments is None:
+            # Imported when first needed, which is after the server has answered its host.
+            from athena_mcp.telemetry.instruments import Instruments
+
+            self._instruments = Instruments()
+        return self._instruments
 
     @property
     def operations(self) -> int:
@@ -91,18 +106,21 @@ class Statistics:
         """Count one recall that has ended."""
         with self._lock:
             self._recall.add(sample)
+        self.instruments.recalled(sample)
         self.touch()
 
     def record_remember(self, sample: RememberSample) -> None:
         """Count one remember that has ended."""
         with self._lock:
             self._remember.add(sample)
+        self.instruments.remembered(sample)
         self.touch()
 
     def record_forget(self, sample: ForgetSample) -> None:
         """Count one forget that has ended."""
         with self._lock:
             self._forget.add(sample)
+        self.instruments.forgot(sample)
         self.touch()
 
     def attach(
