@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import selectors
+import time
 from contextlib import suppress
 from typing import Any
 
 import psutil
 import psycopg
+from psycopg.pq import ExecStatus
 
 from athena_mcp.db.embedded.address import ServerAddress
 
@@ -16,6 +19,9 @@ WATCH = "athena-mcp watch"
 LEAVING = "athena-mcp leaving"
 MAINTENANCE_DATABASE = "postgres"
 """Presence connections are made here, so that they stand in nobody's way who copies or drops the other database."""
+
+ANSWER_S = 5.0
+"""How long a server that lives may take to answer the smallest of questions."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -42,13 +48,35 @@ def join(address: ServerAddress) -> Connection:
     return connect(address, f"{PRESENCE} {os.getpid()}")
 
 
-def answers(connection: Connection) -> bool:
-    """Whether the server at the other end is still there."""
+def answers(connection: Connection, timeout_s: float = ANSWER_S) -> bool:
+    """Whether the server at the other end is still there. Raises TimeoutError when it is silent.
+
+    A connection whose server was silent is of no use any more, but for being closed.
+    """
+    pgconn = connection.pgconn
+    ends_at = time.monotonic() + timeout_s
     try:
-        connection.execute("SELECT")
+        pgconn.send_query(b"SELECT")
+        while pgconn.flush():
+            _await_socket(connection, selectors.EVENT_WRITE, ends_at)
+        while True:
+            while pgconn.is_busy():
+                _await_socket(connection, selectors.EVENT_READ, ends_at)
+                pgconn.consume_input()
+            result = pgconn.get_result()
+            if result is None:
+                return True
+            if result.status == ExecStatus.FATAL_ERROR:  # its farewell
+                return False
     except psycopg.Error:
         return False
-    return True
+
+
+def _await_socket(connection: Connection, event: int, ends_at: float) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection.fileno(), event)
+        if not selector.select(max(0.0, ends_at - time.monotonic())):
+            raise TimeoutError
 
 
 def leave(connection: Connection) -> None:

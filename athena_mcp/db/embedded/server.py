@@ -60,7 +60,7 @@ class EmbeddedServer:
             self._leave.clear()
             layout = Layout.of(self._data_dir)
             if self._presence is not None and self._address is not None:
-                if not is_stopping(layout) and presence.answers(self._presence):
+                if not is_stopping(layout) and self._answers(presence.ANSWER_S):
                     return self._address
                 self._drop_presence()
             try:
@@ -107,7 +107,7 @@ class EmbeddedServer:
         try:
             # Whoever holds the lock for longer is starting the server or stopping it; either way it is theirs.
             with self._lock(layout, (deadline - time.monotonic()) / 3):
-                last = self._is_last()
+                last = self._answers(LEAVING_S, again=True) and self._is_last()
                 # Still under the lock, so that whoever has the next turn does not count us.
                 self._drop_presence()
                 return last and self._shut_down(layout, deadline)
@@ -223,13 +223,30 @@ class EmbeddedServer:
             )
         return joined
 
+    def _answers(self, timeout_s: float, *, again: bool = False) -> bool:
+        """Whether the server answers us; one that is silent (frozen, or swapped out) is let go of at once.
+
+        `again`: come back to a server that goes on without us: a crashed session takes all others with it.
+        """
+        if self._presence is None:
+            return False
+        try:
+            if presence.answers(self._presence, timeout_s):
+                return True
+        except TimeoutError:
+            # Not by a farewell, which it would not hear either.
+            self._presence.close()
+            self._presence = None
+            return False
+        if again and self._address is not None:
+            self._presence = presence.join(self._address)
+            return True
+        return False
+
     def _is_last(self) -> bool:
         """Whether nobody else is connected; those who are just leaving are given a moment."""
         if self._presence is None or self._address is None:
             return False
-        if not presence.answers(self._presence):
-            # A crashed session takes all others with it, and the server goes on without us.
-            self._presence = presence.join(self._address)
         deadline = time.monotonic() + LEAVING_S
         while others := presence.other_clients(self._presence):
             if any(presence.is_present(name) for name in others) or time.monotonic() > deadline:

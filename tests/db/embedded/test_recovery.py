@@ -6,9 +6,11 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import psutil
 import psycopg
 
 from athena_mcp.db.embedded import EmbeddedServer, find_strays, server_status
@@ -153,6 +155,26 @@ def test_a_server_that_was_told_to_end_is_replaced_by_whoever_uses_it(data_dir: 
     Patience().until(lambda: server_status(data_dir).state == "stopping")
     server.start()
     assert pid(data_dir) != first
+
+
+def test_a_frozen_server_holds_nobody_up_and_is_used_again_when_it_thaws(data_dir: Path, serve: Serve) -> None:
+    server = serve(data_dir)
+    server.start()
+    running = psutil.Process(pid(data_dir))
+    frozen = [running, *running.children()]
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            for process in frozen:
+                process.suspend()
+            # Without a limit it would wait until somebody thaws the server.
+            assert pool.submit(server.stop).result(30) is False
+        finally:
+            for process in frozen:
+                process.resume()
+    server.start()
+    assert pid(data_dir) == running.pid
+    # The session that was given up may take a moment to notice.
+    Patience().until(lambda: server.start() is not None and server.stop())
 
 
 def test_a_copied_data_folder_has_a_server_of_its_own(data_dir: Path, tmp_path: Path, serve: Serve) -> None:
