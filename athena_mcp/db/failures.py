@@ -25,7 +25,10 @@ def translate(error: psycopg.Error) -> AthenaError:
                 "The database is read-only; unset ATHENA_READ_ONLY, or point ATHENA_DATABASE_URL at the primary server."
             )
         case psycopg.errors.InsufficientPrivilege():
-            return StorageError("The database account may not do this; it needs to own the schema 'athena'.")
+            return StorageError(
+                "The database account may not do this: it does not own the schema 'athena', or was not admitted to the "
+                "project; nothing was changed."
+            )
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return DatabaseUnavailable("The connection to the database was lost; try again.")
         case _:

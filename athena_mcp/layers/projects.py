@@ -16,7 +16,8 @@ class ProjectCount:
     memories: int
 
 
-# The insert does nothing, and returns nothing, when the project is there; the second half finds it then.
+# The insert does nothing, and returns nothing, when the project is there; the second half finds it then, and those that
+# need not be there.
 _ENSURE = """
 WITH made AS (
     INSERT INTO athena.projects (name)
@@ -24,7 +25,8 @@ WITH made AS (
     WHERE NOT EXISTS (SELECT 1 FROM athena.projects p WHERE p.name = n)
     ON CONFLICT (name) DO NOTHING RETURNING name, id
 )
-SELECT name, id FROM made UNION ALL SELECT name, id FROM athena.projects WHERE name = ANY (%(names)s)
+SELECT name, id FROM made
+UNION ALL SELECT name, id FROM athena.projects WHERE name = ANY (%(names)s::text[] || %(others)s::text[])
 """
 _LOCK = "SELECT athena.lock_projects(%(projects)s)"
 _LIVE = "SELECT coalesce(sum(memories), 0)::bigint FROM athena.layer_totals WHERE project_id = %(project)s"
@@ -35,12 +37,15 @@ GROUP BY p.name HAVING coalesce(sum(t.memories), 0) > 0 ORDER BY p.name
 """
 
 
-async def ensure_projects(session: Session, names: Sequence[str]) -> dict[str, int]:
-    """The ids of projects, made where they are missing. Not inside a transaction: another may be making the same."""
+async def ensure_projects(session: Session, names: Sequence[str], others: Sequence[str] = ()) -> dict[str, int]:
+    """The ids of projects, made where they are missing, and of `others` that are there.
+
+    Not inside a transaction: another may be making the same.
+    """
     wanted = sorted(set(names))
-    found: dict[str, int] = dict(await session.fetch(_ENSURE, {"names": wanted}))
-    while len(found) < len(wanted):  # another process made one between the two halves of the statement
-        found = dict(await session.fetch(_ENSURE, {"names": wanted}))
+    found: dict[str, int] = {}
+    while not found.keys() >= set(wanted):  # once, unless another process made one between the statement's two halves
+        found = dict(await session.fetch(_ENSURE, {"names": wanted, "others": list(others)}))
     return found
 
 

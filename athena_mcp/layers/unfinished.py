@@ -14,12 +14,19 @@ _BEGUN = "SELECT value FROM athena.settings WHERE name = 'unfinished import' AND
 _END = "DELETE FROM athena.settings WHERE name = 'unfinished import' AND value = %(mark)s"
 
 
+# An account that sees a part of the store cannot know which ids are taken.
+_MAY_NOTE = "SELECT 1 WHERE has_table_privilege('athena.settings', 'INSERT')"
+
+
 async def begin_import(session: Session, mark: str) -> bool:
     """Whether the import that `mark` stands for may keep its ids: the store is empty, or holds the beginning of it."""
+    if not await session.fetch(_MAY_NOTE):
+        return False
     await session.execute(_BEGIN, {"mark": mark})
     return await session.fetch_one(_BEGUN, {"mark": mark}) is not None
 
 
 async def end_import(session: Session, mark: str) -> None:
     """Take note that the import has come to its end."""
-    await session.execute(_END, {"mark": mark})
+    if await session.fetch(_MAY_NOTE):
+        await session.execute(_END, {"mark": mark})

@@ -59,7 +59,7 @@ class RememberPipeline:
         vector = await self._embed(prepared)
         request = prepared.request
         async with self.database.session() as session:
-            scope = await ensure_projects(session, [request.project, GLOBAL_PROJECT])
+            scope = await ensure_projects(session, [request.project], [GLOBAL_PROJECT])
             project_id = scope[request.project]
             await self.limits.check_room(session, project_id, request.project)
             near = await self._near(session, project_id, prepared, vector)

@@ -101,9 +101,11 @@ class VectorArm:
     async def _settle(self, database: Database) -> None:
         name, dimension = self._handle.name, self._handle.dimension
         if name is not None and dimension and self.embedder_id is None:
-            find = find_embedder if self._read_only else register_embedder
             async with database.session() as session:
-                self.embedder_id = await find(session, name, dimension)
+                self.embedder_id = await find_embedder(session, name, dimension)
+                # Only who has to writes: not every account may.
+                if self.embedder_id is None and not self._read_only:
+                    self.embedder_id = await register_embedder(session, name, dimension)
 
     async def warm(self) -> None:
         """Load the embedder; afterwards it is there, or `degraded` says why not."""

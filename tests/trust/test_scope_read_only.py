@@ -119,8 +119,8 @@ async def test_an_account_that_may_only_read_will_do(
             await (await app.manager()).remember("Staging listens on port 8443.", layer="semantic")
         with psycopg.connect(url, autocommit=True) as owner:
             grantee = Identifier(account)
-            owner.execute(SQL("GRANT USAGE ON SCHEMA athena TO {}").format(grantee))
-            owner.execute(SQL("GRANT SELECT ON ALL TABLES IN SCHEMA athena TO {}").format(grantee))
+            owner.execute("SELECT athena.admit(%s, %s)", (account, PROJECT))
+            owner.execute(SQL("REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA athena FROM {}").format(grantee))
         try:
             reading = replace(settings, database_url=as_account(url, account), read_only=True)
             async with open_app(reading, embedder=lambda: handle) as app:
