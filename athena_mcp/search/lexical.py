@@ -171,6 +171,6 @@ def inverse_document_frequency(df: int, size: int) -> float:
 
 def weigh_promise(query: LexicalQuery, most: Mapping[str, float]) -> dict[Layer, float]:
     """What share of the query's weight the best memory of each layer may have, 0 to 1; `most` are rows of PROMISE."""
-    if not query or not most:
+    if not most or not query.total_weight:
         return dict.fromkeys(Layer, 0.0)
     return {layer: min(1.0, most.get(layer.value, 0.0) / query.total_weight) for layer in Layer}
