@@ -161,6 +161,7 @@ class App:
             self.settings.recall_timeout_s,
             task_group=self._tasks,
             instruments=self.statistics.instruments,
+            learning=self.settings.learning,
         )
         cascade.executor = executor
         redactor = await anyio.to_thread.run_sync(Redactor)

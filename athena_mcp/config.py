@@ -15,6 +15,7 @@ from athena_mcp.errors import ConfigurationError
 from athena_mcp.model import MAX_NAME_CHARS
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LearningMode = Literal["on", "frozen", "off"]
 
 DEFAULT_PROJECT = "default"
 MAX_MODEL_CHARS = 180
@@ -51,6 +52,8 @@ class Settings:
     """When a recall answers with what its layers have brought by then."""
     parallel: bool = True
     """Whether layers may be asked side by side at all."""
+    learning: LearningMode = "on"
+    """Whether a layer's deadline follows what its answers took."""
     max_connections: int = 8
     """The most connections of one process: five layers, and `SPARE_CONNECTIONS`."""
     embed_url: str | None = None
@@ -89,6 +92,7 @@ def resolve_settings(
     layer_timeout: str | None = None,
     recall_timeout: str | None = None,
     parallel: str | None = None,
+    learning: str | None = None,
 ) -> Settings:
     """The settings of this process; named arguments are the command line's flags and win over `environ`.
 
@@ -129,10 +133,18 @@ def resolve_settings(
         layer_timeout_s=_seconds("ATHENA_LAYER_TIMEOUT", layer_timeout, environ, 10.0),
         recall_timeout_s=_seconds("ATHENA_RECALL_TIMEOUT", recall_timeout, environ, 15.0),
         parallel=_switch("ATHENA_PARALLEL", parallel, environ, True),
+        learning=_learning_mode(learning or environ.get("ATHENA_LEARNING") or "on"),
         read_only=_switch("ATHENA_READ_ONLY", None, environ, False),
         max_memories=_whole_number("ATHENA_MAX_MEMORIES", None, environ, 1_000_000, MAX_LIMIT),
         max_writes_per_minute=_whole_number("ATHENA_MAX_WRITES_PER_MINUTE", None, environ, 30_000, MAX_LIMIT),
     )
+
+
+def _learning_mode(given: str) -> LearningMode:
+    mode = given.strip().lower()
+    if mode not in get_args(LearningMode):
+        raise ConfigurationError(f"ATHENA_LEARNING must be one of {', '.join(get_args(LearningMode))}.")
+    return cast("LearningMode", mode)
 
 
 def _whole_number(name: str, flag: str | None, environ: Mapping[str, str], default: int, most: int) -> int:

@@ -75,6 +75,7 @@ def explicit_environment(flags: Flags, settings: Settings) -> dict[str, str]:
         "ATHENA_LAYER_TIMEOUT": _unless_default(settings, "layer_timeout_s"),
         "ATHENA_RECALL_TIMEOUT": _unless_default(settings, "recall_timeout_s"),
         "ATHENA_PARALLEL": None if settings.parallel else "off",
+        "ATHENA_LEARNING": None if settings.learning == "on" else settings.learning,
         "ATHENA_READ_ONLY": "1" if settings.read_only else None,
         "ATHENA_MAX_MEMORIES": _unless_default(settings, "max_memories"),
         "ATHENA_MAX_WRITES_PER_MINUTE": _unless_default(settings, "max_writes_per_minute"),

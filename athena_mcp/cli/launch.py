@@ -31,6 +31,7 @@ class Flags:
     layer_timeout: str | None = None
     recall_timeout: str | None = None
     parallel: str | None = None
+    learning: str | None = None
 
 
 _NAMES = {
@@ -45,6 +46,7 @@ _NAMES = {
     "--layer-timeout": "layer_timeout",
     "--recall-timeout": "recall_timeout",
     "--parallel": "parallel",
+    "--learning": "learning",
 }
 
 
@@ -90,6 +92,7 @@ def serve(flags: Flags) -> int:
             layer_timeout=flags.layer_timeout,
             recall_timeout=flags.recall_timeout,
             parallel=flags.parallel,
+            learning=flags.learning,
         )
         from athena_mcp.server.stdio import main as serve_stdio
 

@@ -168,6 +168,14 @@ def common_options(command: Command) -> Command:
             expose_value=False,
             help="Whether layers may be asked side by side. [env: ATHENA_PARALLEL; default: on]",
         ),
+        click.option(
+            "--learning",
+            type=TEXT,
+            metavar="on|frozen|off",
+            callback=_keep,
+            expose_value=False,
+            help="Whether a layer's deadline follows what its answers took. [env: ATHENA_LEARNING; default: on]",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -193,6 +201,7 @@ def settings_of(flags: Flags) -> Settings:
         layer_timeout=flags.layer_timeout,
         recall_timeout=flags.recall_timeout,
         parallel=flags.parallel,
+        learning=flags.learning,
     )
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s", force=True

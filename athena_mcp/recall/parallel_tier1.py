@@ -13,6 +13,7 @@ import anyio
 import anyio.abc
 import anyio.lowlevel
 
+from athena_mcp.config import LearningMode
 from athena_mcp.errors import DeadlineExceeded, InvalidArgument
 from athena_mcp.model import LayerOutcome, LayerStatus
 from athena_mcp.recall.layer_failure import LayerStopped, failure_reason, root_failure, trail
@@ -21,6 +22,7 @@ from athena_mcp.recall.query_method import LAYER_DUE, Context, LayerQuery, Query
 from athena_mcp.recall.selection import Selection, select_layers
 from athena_mcp.recall.tier1_answer import Tier1Answer
 from athena_mcp.recall.tier1_call import Asking, Tier1Call
+from athena_mcp.recall.tier1_learning import LearnedDeadlines
 from athena_mcp.recall.tier1_settings import Tier1Settings
 from athena_mcp.recall.tier1_statistics import Tier1Statistics
 from athena_mcp.telemetry.instruments import Instruments
@@ -48,7 +50,7 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
     of its own time. `timeout_seconds` is the time of each layer from the moment it starts to run; the layer learns it
     from the scope it runs in, or from `query_method.time_left_s`. After `recall_timeout_seconds` a call answers with
     what has come. `enable_parallel` is the switch for all calls. All four may be set at any time, and the next call
-    obeys. A value that cannot work raises InvalidArgument.
+    obeys, as it does `learning` (see `LearnedDeadlines`). A value that cannot work raises InvalidArgument.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
         clock: Callable[[], float] = time.perf_counter,
         select: Callable[[str, Context | None], Selection] = select_layers,
         instruments: Instruments | None = None,
+        learning: LearningMode = "off",
     ) -> None:
         if not query_methods:
             raise InvalidArgument("query_methods", "name at least one layer")
@@ -72,10 +75,20 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
         )
         self._layers = {name: LayerQuery(method, self._stragglers) for name, method in query_methods.items()}
         self._statistics = Tier1Statistics(self._layers)
+        self._learned = LearnedDeadlines(self._layers, learning)
         self._task_group = task_group
         self._clock = clock
         self._select = select
         self._instruments = instruments or Instruments()
+
+    @property
+    def learning(self) -> LearningMode:
+        """Whether layers get less than `timeout_seconds` by what their answers took; may be set at any time."""
+        return self._learned.mode
+
+    @learning.setter
+    def learning(self, value: LearningMode) -> None:
+        self._learned.mode = value
 
     def select_layers_for_query(self, query: str, context: Context | None = None) -> list[str]:
         """The registered layers that the selection would ask."""
@@ -114,7 +127,7 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
             context,
             k,
             asked,
-            timeout_s=self._timeout_s,
+            timeouts_s={name: self._learned.give_s(name, self._timeout_s) for name in asked},
             recall_timeout_s=self._recall_timeout_s,
             ends_in_s=self._recall_timeout_s if time_left_s is None else min(time_left_s, self._recall_timeout_s),
             clock=self._clock,
@@ -140,6 +153,8 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
             call.close()
         elapsed_ms = (self._clock() - started) * 1000
         outcomes = {name: call.outcomes.get(name) or _skipped(name, selection) for name in self._layers}
+        for name, outcome in call.outcomes.items():
+            self._learned.observe(name, outcome)
         skipped = () if partial else [name for name in self._layers if name not in call.outcomes]
         self._statistics.record_call(
             call.outcomes,
@@ -181,12 +196,14 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
             "timeout_seconds": self._timeout_s,
             "recall_timeout_seconds": self._recall_timeout_s,
             "enable_parallel": self._enable_parallel,
+            "learning": self._learned.snapshot(self._timeout_s),
         }
 
     def reset_statistics(self) -> None:
         """Count from nought again; a call under way is counted whole when it ends."""
         self._statistics.reset()
         self._stragglers.reset()
+        self._learned.explored = 0
 
     def _registered(self, selection: Selection) -> list[str]:
         return [layer.value for layer in selection.layers if layer in self._layers]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -47,6 +47,7 @@ class Tier1Call(Generic[T]):
         "_on_leave",
         "_open",
         "_recall_timeout_s",
+        "_timeouts_s",
         "_timers",
         "ask_until",
         "cancelled",
@@ -62,7 +63,6 @@ class Tier1Call(Generic[T]):
         "rows",
         "running",
         "task_group",
-        "timeout_s",
         "waited_ms",
         "waiting",
         "workers",
@@ -75,7 +75,7 @@ class Tier1Call(Generic[T]):
         k: int,
         layers: Sequence[str],
         *,
-        timeout_s: float,
+        timeouts_s: Mapping[str, float],
         recall_timeout_s: float,
         ends_in_s: float,
         clock: Callable[[], float],
@@ -84,7 +84,7 @@ class Tier1Call(Generic[T]):
         self.query = query
         self.context = context
         self.k = k
-        self.timeout_s = timeout_s
+        self._timeouts_s = timeouts_s
         self.loop = asyncio.get_running_loop()
         self.ends_at = self.loop.time() + ends_in_s
         """On the loop's clock, the call answers with what has come by then."""
@@ -137,7 +137,7 @@ class Tier1Call(Generic[T]):
     def begin(self, layer: str) -> Asking:
         """Note that a layer starts to run now; until when it may, and the scope to run it in."""
         now = self.loop.time()
-        timeout_s = self.timeout_s
+        timeout_s = self._timeouts_s[layer]
         due = min(now + timeout_s, self.ends_at)
         scope = anyio.CancelScope(deadline=min(now + scope_s(due - now), self.ask_until))
         self.inside.add(layer)

@@ -140,6 +140,8 @@ def test_the_executors_settings_are_taken_from_flags_and_environment() -> None:
     flagged = resolve_settings(environ, max_concurrent="1", layer_timeout="3", recall_timeout="4.5", parallel="on")
     assert (flagged.max_concurrent, flagged.layer_timeout_s, flagged.recall_timeout_s) == (1, 3.0, 4.5)
     assert flagged.parallel
+    assert (bare.learning, resolve_settings({"ATHENA_LEARNING": "Frozen"}).learning) == ("on", "frozen")
+    assert resolve_settings({}, learning="off").learning == "off"
 
 
 @pytest.mark.parametrize(
@@ -149,6 +151,7 @@ def test_the_executors_settings_are_taken_from_flags_and_environment() -> None:
         ("ATHENA_LAYER_TIMEOUT", ["0", "-1", "nan", "inf", "3601", "soon"]),
         ("ATHENA_RECALL_TIMEOUT", ["0", "-1", "nan", "inf", "3601", "soon"]),
         ("ATHENA_PARALLEL", ["maybe", "2"]),
+        ("ATHENA_LEARNING", ["maybe", "true"]),
     ],
 )
 def test_a_setting_of_the_executor_that_cannot_work_is_named(name: str, values: list[str]) -> None:
