@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -218,6 +220,11 @@ class EmbeddedServer:
         joined = self._join(layout, deadline)
         if joined is None:
             reason = _last_words(layout, logged_bytes) or result.reason
+            if os.strerror(errno.ENOSPC) in reason:
+                raise EmbeddedServerError(
+                    f"The disk of {layout.home} is full, so the embedded PostgreSQL cannot run. Free some space: it "
+                    "will start by itself, and nothing that was acknowledged is lost."
+                )
             raise EmbeddedServerError(
                 f"The embedded PostgreSQL in {layout.home} did not start: {reason}. Its log is {layout.log}."
             )
