@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from psycopg.rows import class_row
 
 from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import InvalidArgument
@@ -42,6 +45,21 @@ SELECT status::text FROM athena.prospective_details WHERE project_id = %(project
 _SET_STATUS = """
 UPDATE athena.prospective_details SET status = %(status)s::athena.task_status
 WHERE project_id = %(project)s AND memory_id = %(memory)s
+"""
+
+# The primary keys of both tables serve it. What is finished is no answer to what is open.
+_OPEN = """
+SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
+    (CASE d.priority WHEN 'critical' THEN 1.0 WHEN 'high' THEN 0.9 WHEN 'medium' THEN 0.8 ELSE 0.7 END)::float8
+        AS linked
+FROM athena.prospective_details d
+JOIN athena.memories m ON m.project_id = d.project_id AND m.id = d.memory_id
+WHERE d.project_id = ANY (%(projects)s) AND d.status IN ('pending', 'in_progress', 'blocked')
+    AND m.superseded_at IS NULL
+    AND (%(since)s::timestamptz IS NULL OR m.at >= %(since)s)
+    AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
+    AND m.tags @> %(tags)s::text[]
+ORDER BY d.priority DESC, d.due_at NULLS LAST, m.at DESC LIMIT %(limit)s
 """
 
 
@@ -115,5 +133,22 @@ async def set_status(session: Session, project_id: int, memory_id: int, status: 
 
 
 async def search(session: Session, query: Search) -> list[Candidate]:
-    """The tasks that fit the query, by relevance; what is due stands beside them (athena_mcp/layers/due.py)."""
-    return await find_candidates(session, query, Layer.PROSPECTIVE)
+    """The tasks that fit the query, by relevance; what is due stands beside them (athena_mcp/layers/due.py).
+
+    Where the open tasks as such are wanted, the most urgent of them join, whatever words they have.
+    """
+    candidates = await find_candidates(session, query, Layer.PROSPECTIVE)
+    if not query.open_tasks:
+        return candidates
+    values = {
+        "projects": query.project_ids,
+        "limit": query.limit,
+        "since": query.filters.since,
+        "until": query.filters.until,
+        "tags": list(query.filters.tags),
+    }
+    tasks = {row.id: row for row in await session.fetch(_OPEN, values, rows=class_row(Candidate))}
+    for row in candidates:
+        if row.id in tasks:
+            tasks[row.id] = dataclasses.replace(row, linked=tasks[row.id].linked)
+    return list(tasks.values())

@@ -126,7 +126,9 @@ class Cascade:
             elapsed_ms=0.0,
             degraded=degraded,
             confidence=outcome.confidence,
-            nothing_relevant=outcome.confidence < NOTHING_RELEVANT and not shown.due,
+            nothing_relevant=outcome.confidence < NOTHING_RELEVANT
+            and not shown.due
+            and not _lists_tasks(ground, shown),
             brief=None if outcome.confidence < NOTHING_RELEVANT else shown.brief,
             explanation=trace,
         )
@@ -230,6 +232,11 @@ def _composed(
     by_id = {hit.memory.id: hit for hit in hits}
     shown = [by_id[memory_id] for memory_id in synthesis.order[: request.k]]
     return Shown(fit(shown), due, synthesis.brief, synthesis.notes)
+
+
+def _lists_tasks(ground: Groundwork, shown: Shown) -> bool:
+    """Whether the open tasks were wanted as such, and there are some: they answer, whatever their words."""
+    return ground.search.open_tasks and any(hit.memory.layer is Layer.PROSPECTIVE for hit in shown.hits)
 
 
 def _stage(ground: Groundwork, answered: Answered) -> Stage:

@@ -106,6 +106,27 @@ INTENT_CUES: Mapping[Layer, tuple[str, ...]] = {
 }
 """In a question these show what kind of memory is wanted; one of that kind is preferred among equals (fusion)."""
 
+LISTING_WORDS = frozenset(
+    {
+        *(
+            "left",
+            "remains",
+            "remaining",
+            "next",
+            "comes",
+            "open",
+            "pending",
+            "blocked",
+            "due",
+            "outstanding",
+            "planned",
+        ),
+        *("unfinished", "task", "tasks", "todo", "todos", "goal", "goals", "item", "items", "work", "what's", "whats"),
+        *("list", "show", "currently", "today", "project", "must"),
+    }
+)
+"""Words of a question that wants the tasks themselves; any other word says what they should be about."""
+
 QUESTION_OPENERS = frozenset(
     {
         *("what", "what's", "whats", "which", "who", "who's", "whose", "whom", "how", "where", "when", "why"),

@@ -29,7 +29,7 @@ class Weights:
     covered: float = 0.4
     """The share of the query's known terms, by weight, that a memory has; its reading takes the place of it."""
     linked: float = 0.3
-    beside: tuple[float, ...] = (0.3, 0.15)
+    beside: tuple[float, ...] = (0.25, 0.15)
     """What a memory one or two places before or after in its session lends of its own score."""
     beside_cosine: float = 0.2
     """The part of the cosine in what neighbours lend."""

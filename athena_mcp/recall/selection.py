@@ -13,7 +13,16 @@ from types import MappingProxyType
 from typing import Any
 
 from athena_mcp.model import Layer
-from athena_mcp.recall.cues import DECISIVE_CUES, INTENT_CUES, PHASE_CUES, QUERY_CUES, QUESTION_OPENERS, SUBJECTS
+from athena_mcp.recall.content_terms import FUNCTION_WORDS
+from athena_mcp.recall.cues import (
+    DECISIVE_CUES,
+    INTENT_CUES,
+    LISTING_WORDS,
+    PHASE_CUES,
+    QUERY_CUES,
+    QUESTION_OPENERS,
+    SUBJECTS,
+)
 from athena_mcp.search.wordforms import CueTable, words
 
 _QUERY = CueTable(QUERY_CUES)
@@ -118,6 +127,14 @@ def _decisive_cue(query: str) -> dict[Layer, str]:
     """The plain wishes for one kind of memory, if `query` is a question at all."""
     query_words = words(query)
     return _DECISIVE.first_by_meaning(query_words) if _asks(query, query_words) else {}
+
+
+def lists_open_tasks(query: str) -> bool:
+    """Whether a question wants the open tasks as such, and names nothing that they should be about."""
+    query_words = words(query)
+    if Layer.PROSPECTIVE not in _decisive_cue(query):
+        return False
+    return all(word in FUNCTION_WORDS or word in LISTING_WORDS for word in query_words)
 
 
 def is_question(query: str) -> bool:

@@ -53,7 +53,9 @@ async def enrich(
         seeds = [row.candidate.id for row in ranked[:SEEDS]]
         # A layer that failed is missing from the answer; a part of it that came in by the back door would hide that.
         layers = ground.search.allowed - {layer for layer, row in answered.outcomes.items() if row.failed}
-        neighbours = await find_neighbours(session, ground.search, seeds, layers)
+        # A list of open tasks has no surroundings: what stands beside a task in its session may be a finished one.
+        around = [] if ground.search.open_tasks else seeds
+        neighbours = await find_neighbours(session, ground.search, around, layers)
         best = [row.candidate.id for row in with_context(ranked, neighbours)[:READ]]
         query = reading_words(request.query)
         found = await read_texts(session, ground.search.project_ids, best, list(dict.fromkeys(query)))

@@ -52,6 +52,8 @@ class Search:
     """The layers small enough in this scope to compare every vector."""
     allowed: frozenset[Layer] = frozenset(Layer)
     """The caller's hard limit: a hit may come from these layers only."""
+    open_tasks: bool = False
+    """Whether the open tasks as such are wanted, whatever they are about."""
     entities: tuple[tuple[int, int], ...] = ()
     """The graph's entities that the query names: project and id."""
 

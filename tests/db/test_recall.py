@@ -250,6 +250,36 @@ async def test_a_task_is_due_by_its_time_file_branch_or_phrase_until_it_is_done(
     assert await due() == []
 
 
+@pytest.mark.parametrize("query", ["What is left to do?", "what's next?", "open tasks?", "Which tasks are pending?"])
+async def test_who_asks_for_the_open_tasks_gets_them_whatever_their_words(
+    shared: MemoryManager, project: str, query: str
+) -> None:
+    kept = {
+        name: (
+            await shared.remember(
+                text, layer="prospective", details={"priority": priority, "status": status}, project=project
+            )
+        ).id
+        for name, text, priority, status in (
+            ("minor", "Tidy the changelog.", "low", "pending"),
+            ("urgent", "Rotate the signing certificate.", "critical", "blocked"),
+            ("done", "Archive the old dashboards.", "high", "completed"),
+        )
+    }
+    await shared.remember("The dashboards moved to the new cluster.", layer="semantic", project=project)
+    result = await shared.recall(query, project=project)
+    found = [hit.memory.id for hit in result.memories if hit.memory.layer is Layer.PROSPECTIVE]
+    assert found == [kept["urgent"], kept["minor"]]
+    assert not result.nothing_relevant
+
+
+async def test_a_question_about_something_does_not_list_all_open_tasks(shared: MemoryManager, project: str) -> None:
+    await shared.remember("Tidy the changelog.", layer="prospective", project=project)
+    wanted = await shared.remember("Finish the billing migration.", layer="prospective", project=project)
+    result = await shared.recall("What is left to do on the billing migration?", project=project, k=1)
+    assert ids(result) == [wanted.id]
+
+
 async def test_a_word_within_a_word_is_no_phrase(shared: MemoryManager, project: str) -> None:
     details = {"triggers": [{"on": "phrase", "value": "art"}]}
     await shared.remember("Hang the picture.", layer="prospective", project=project, details=details)

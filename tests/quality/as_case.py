@@ -1,6 +1,6 @@
 """The workload as a case file for `athena-mcp bench quality`: `python -m tests.quality.as_case CASE.json`.
 
-A memory has `text`, and besides what the format asks for its `layer`, `details`, `relations` and `tags`. With `--plain`
+A memory has its `text`, `layer`, `details`, `relations` and `tags`. With `--plain`
 it has only text, which then says everything (conditions, steps, relations): for what knows nothing of layers.
 """
 

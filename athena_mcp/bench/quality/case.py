@@ -1,14 +1,16 @@
 """A case: memories, and questions with the memories that answer them.
 
-As a file it is one JSON object: `{"name", "memories": [{"id", "at"?, "session"?, "text"}], "queries": [{"q",
-"relevant": [ids], "category"?}]}`. A question without relevant memories has no answer and is not scored here.
+As a file it is one JSON object: `{"name", "memories": [{"id", "at"?, "session"?, "text", "layer"?, "details"?,
+"relations"?, "tags"?}], "queries": [{"q", "relevant": [ids], "category"?}]}`. What of a memory `remember` takes by the
+same name is stored with it; the references know the text alone. A question without relevant memories has no answer and
+is not scored here.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,10 @@ class CaseMemory:
     text: str
     at: str | None = None
     session: str | None = None
+    layer: str | None = None
+    details: Mapping[str, Any] | None = None
+    relations: Sequence[Mapping[str, str]] = ()
+    tags: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,18 @@ class Case:
         return {
             "name": self.name,
             "memories": [
-                _without_none({"id": row.id, "at": row.at, "session": row.session, "text": row.text})
+                _without_none(
+                    {
+                        "id": row.id,
+                        "at": row.at,
+                        "session": row.session,
+                        "text": row.text,
+                        "layer": row.layer,
+                        "details": row.details,
+                        "relations": row.relations or None,
+                        "tags": row.tags or None,
+                    }
+                )
                 for row in self.memories
             ],
             "queries": [
@@ -97,7 +114,7 @@ def pool(cases: Sequence[Case]) -> Case:
     return Case(
         POOLED,
         tuple(
-            CaseMemory(f"{case.name}/{row.id}", row.text, row.at, f"{case.name}/{row.session}" if row.session else None)
+            replace(row, id=f"{case.name}/{row.id}", session=f"{case.name}/{row.session}" if row.session else None)
             for case in cases
             for row in case.memories
         ),
@@ -114,10 +131,22 @@ def _memory(raw: object, number: int) -> CaseMemory:
     for field in ("id", "text"):
         if not isinstance(row.get(field), str) or not row[field].strip():
             raise BenchFailed(f"memory {number}: {field} must be text")
-    for field in ("at", "session"):
+    for field in ("at", "session", "layer"):
         if row.get(field) is not None and not isinstance(row[field], str):
             raise BenchFailed(f"memory {number}: {field} must be text")
-    return CaseMemory(row["id"], row["text"], row.get("at") or None, row.get("session") or None)
+    for field, kind in (("details", dict), ("relations", list), ("tags", list)):
+        if row.get(field) is not None and not isinstance(row[field], kind):
+            raise BenchFailed(f"memory {number}: {field} must be {'an object' if kind is dict else 'a list'}")
+    return CaseMemory(
+        row["id"],
+        row["text"],
+        row.get("at") or None,
+        row.get("session") or None,
+        layer=row.get("layer") or None,
+        details=row.get("details") or None,
+        relations=tuple(row.get("relations") or ()),
+        tags=tuple(row.get("tags") or ()),
+    )
 
 
 def _query(raw: object, number: int, case: str) -> CaseQuery:

@@ -142,12 +142,28 @@ class StdioSubject:
 
 def _record(row: CaseMemory, project: str, number: int) -> MemoryRecord:
     return MemoryRecord(
-        content=row.text, project=project, occurred_at=row.at, session_id=row.session, id=number, line=number
+        content=row.text,
+        project=project,
+        layer=row.layer,
+        tags=tuple(row.tags),
+        occurred_at=row.at,
+        session_id=row.session,
+        details=row.details,
+        relations=tuple(row.relations),
+        id=number,
+        line=number,
     )
 
 
 def _arguments(row: CaseMemory, project: str) -> dict[str, Any]:
-    optional = {"occurred_at": row.at, "session_id": row.session}
+    optional = {
+        "occurred_at": row.at,
+        "session_id": row.session,
+        "layer": row.layer,
+        "tags": list(row.tags) or None,
+        "details": None if row.details is None else dict(row.details),
+        "relations": [dict(edge) for edge in row.relations] or None,
+    }
     given = {name: value for name, value in optional.items() if value is not None}
     return {"content": row.text, "project": project, **given}
 

@@ -33,8 +33,8 @@ def command(
 ) -> None:
     """Whether recall finds the right memory, beside BM25 on the same memories.
 
-    A case is {"name", "memories": [{"id", "at"?, "session"?, "text"}], "queries": [{"q", "relevant": [ids],
-    "category"?}]}. frac@k is the share of a question's relevant memories among the first k, MRR the mean of 1 divided
+    A case is {"name", "memories": [{"id", "at"?, "session"?, "text", "layer"?, "details"?, "relations"?, "tags"?}],
+    "queries": [{"q", "relevant": [ids], "category"?}]}. frac@k is the share of a question's relevant memories among the first k, MRR the mean of 1 divided
     by the rank of the first, `saved` the share of queries to non-empty layers that selection spared. References are
     computed in memory; their times are no database's.
 
