@@ -34,9 +34,9 @@ def command(
     """Whether recall finds the right memory, beside BM25 on the same memories.
 
     A case is {"name", "memories": [{"id", "at"?, "session"?, "text", "layer"?, "details"?, "relations"?, "tags"?}],
-    "queries": [{"q", "relevant": [ids], "category"?}]}. frac@k is the share of a question's relevant memories among the first k, MRR the mean of 1 divided
-    by the rank of the first, `saved` the share of queries to non-empty layers that selection spared. References are
-    computed in memory; their times are no database's.
+    "queries": [{"q", "relevant": [ids], "category"?}]}. frac@k is the share of a question's relevant memories among
+    the first k, MRR the mean of 1 divided by the rank of the first, `saved` the share of queries to non-empty layers
+    that selection spared. References are computed in memory; their times are no database's.
 
     \b
     Example:  athena-mcp bench quality case-*.json --pooled
