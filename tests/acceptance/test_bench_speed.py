@@ -42,6 +42,7 @@ def test_latency_compares_ways_of_asking_and_leaves_nothing_behind(athena: Athen
     for row in report["hanging"]:
         assert row["recalls"] == row["with_all_other_hits"] == row["naming_the_layer"] == 2
         assert row["late"]["p50_ms"] > 0
+        assert row["still_running"] == 0
         assert row["pool"] == {"connections": 5, "idle": 5, "lost": 0}
     assert report["together"]["at_once"]["n"] == report["together"]["alone"]["n"] == 5
     assert report["initialize_ms_p50"] > 0

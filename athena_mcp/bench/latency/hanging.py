@@ -46,6 +46,8 @@ class Hanging:
     idle: int
     lost: int
     """Connections that had to be replaced."""
+    running: int
+    """Layers that were given up and still ran when the connections had been counted."""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -57,6 +59,7 @@ class Hanging:
             "latest_ms": round(self.latest_ms, 3),
             "with_all_other_hits": self.whole,
             "naming_the_layer": self.named,
+            "still_running": self.running,
             "pool": {"connections": self.connections, "idle": self.idle, "lost": self.lost},
         }
 
@@ -122,6 +125,7 @@ async def measure_hanging(
         counts["connections"],
         counts["idle"],
         len(before - after),
+        sum(executor.get_statistics()["stragglers_running"] for executor in hanging.values()),
     )
 
 

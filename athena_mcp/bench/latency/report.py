@@ -85,7 +85,17 @@ class LatencyReport:
             self._cache(),
             Table(
                 f"One of five layers hangs, {DEADLINE_S * 1000:g} ms a layer",
-                ("where", "recalls", "late p50 ms", "latest ms", "all other hits", "named", "idle of pool", "lost"),
+                (
+                    "where",
+                    "recalls",
+                    "late p50 ms",
+                    "latest ms",
+                    "all other hits",
+                    "named",
+                    "still running",
+                    "idle of pool",
+                    "lost",
+                ),
                 tuple(
                     (
                         row.where,
@@ -94,6 +104,7 @@ class LatencyReport:
                         milliseconds(row.latest_ms),
                         f"{row.whole:,}",
                         f"{row.named:,}",
+                        str(row.running),
                         f"{row.idle} of {row.connections}",
                         str(row.lost),
                     )
