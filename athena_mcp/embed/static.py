@@ -48,6 +48,7 @@ class StaticEmbedder:
             model = wordllama.WordLlama.load(cache_dir=folder, disable_download=True, dim=DIMENSION)
         except (OSError, ValueError) as error:
             raise EmbedderUnavailable("The embedder's files are damaged; reinstall wordllama.") from error
+        _keep_no_texts(model.tokenizer)
         return cls(model)
 
     async def embed(self, texts: Sequence[str]) -> list[Vector]:
@@ -69,6 +70,16 @@ class StaticEmbedder:
         pooled = np.nan_to_num(self._model.embed(list(texts)))
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
         return list(pooled / np.maximum(lengths, 1e-9))
+
+
+def _keep_no_texts(tokenizer: Any) -> None:
+    """Turn off the tokenizer's cache of words: this one does not split at spaces, so that each whole text is a word.
+
+    It would keep ten thousand texts of up to 256 bytes, 7 kB for each, and a text hardly ever comes twice.
+    """
+    resize = getattr(tokenizer.model, "_resize_cache", None)
+    if resize is not None:  # newer than tokenizers 0.20
+        resize(0)
 
 
 def static_handle() -> EmbedderHandle:
