@@ -148,5 +148,8 @@ class Session:
     async def _limit(self, timeout_ms: int) -> None:
         connection = self._connection
         if not timeout_ms * CLOSE_ENOUGH <= connection.statement_timeout_ms <= timeout_ms:
+            if timeout_ms > DEFAULT_STATEMENT_S * 1000:
+                # A little short, so that the next statements under the same deadline need no new one.
+                timeout_ms = int(timeout_ms * (1 + CLOSE_ENOUGH) / 2)
             await connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(timeout_ms),))
             connection.statement_timeout_ms = timeout_ms

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from athena_mcp.db.session import Session, Step
-from athena_mcp.layers.kept import Kept
+from athena_mcp.layers.kept import Kept, array_literal
 from athena_mcp.model import EpisodicDetails, EpisodicKind, Layer, Outcome
 from athena_mcp.search.candidates import Candidate, Search, find_candidates
 from athena_mcp.validation import check_choice, check_texts
@@ -15,9 +15,11 @@ FIELDS = ("kind", "outcome", "files")
 
 _KEEP = """
 INSERT INTO athena.episodic_details (project_id, memory_id, kind, outcome, files)
-SELECT %(project)s::integer, %(memory)s::bigint, %(kind)s::athena.episodic_kind,
-    %(outcome)s::athena.outcome, %(files)s::text[]
-WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
+SELECT g.project_id, g.memory_id, g.kind, g.outcome, g.files::text[]
+FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(kinds)s::athena.episodic_kind[],
+    %(outcomes)s::athena.outcome[], %(files)s::text[])
+    AS g (project_id, memory_id, kind, outcome, files)
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 
 
@@ -32,19 +34,16 @@ def parse(raw: Mapping[str, Any]) -> EpisodicDetails:
 
 def keep(rows: Sequence[Kept[EpisodicDetails]]) -> list[Step]:
     """How to store the details of new events."""
-    return [
-        Step(
-            _KEEP,
-            {
-                "project": row.project_id,
-                "memory": row.memory_id,
-                "kind": row.details.kind.value,
-                "outcome": row.details.outcome and row.details.outcome.value,
-                "files": list(row.details.files),
-            },
-        )
-        for row in rows
-    ]
+    if not rows:
+        return []
+    values = {
+        "projects": [row.project_id for row in rows],
+        "memories": [row.memory_id for row in rows],
+        "kinds": [row.details.kind.value for row in rows],
+        "outcomes": [row.details.outcome and row.details.outcome.value for row in rows],
+        "files": [array_literal(row.details.files) for row in rows],
+    }
+    return [Step(_KEEP, values)]
 
 
 async def search(session: Session, query: Search) -> list[Candidate]:

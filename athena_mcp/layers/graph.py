@@ -27,17 +27,17 @@ MAX_NAMED = 100
 
 _ENTITIES = """
 INSERT INTO athena.entities (project_id, name, name_key)
-SELECT %(project)s, * FROM unnest(%(names)s::text[], %(keys)s::text[])
+SELECT * FROM unnest(%(projects)s::integer[], %(names)s::text[], %(keys)s::text[])
 ON CONFLICT (project_id, name_key) DO NOTHING
 """
 _RELATE = """
 INSERT INTO athena.relations (project_id, memory_id, subject_id, relation, relation_key, object_id, ended_at)
-SELECT %(project)s, %(memory)s, s.id, r.relation, r.relation_key, o.id, r.ended_at
-FROM unnest(%(subjects)s::text[], %(relations)s::text[], %(relation_keys)s::text[], %(objects)s::text[],
-    %(ended_ats)s::timestamptz[])
-    WITH ORDINALITY AS r (subject_key, relation, relation_key, object_key, ended_at, place)
-JOIN athena.entities s ON s.project_id = %(project)s AND s.name_key = r.subject_key
-JOIN athena.entities o ON o.project_id = %(project)s AND o.name_key = r.object_key
+SELECT r.project_id, r.memory_id, s.id, r.relation, r.relation_key, o.id, r.ended_at
+FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(subjects)s::text[], %(relations)s::text[],
+    %(relation_keys)s::text[], %(objects)s::text[], %(ended_ats)s::timestamptz[]) WITH ORDINALITY
+    AS r (project_id, memory_id, subject_key, relation, relation_key, object_key, ended_at, place)
+JOIN athena.entities s ON s.project_id = r.project_id AND s.name_key = r.subject_key
+JOIN athena.entities o ON o.project_id = r.project_id AND o.name_key = r.object_key
 ORDER BY r.place
 ON CONFLICT DO NOTHING
 """
@@ -135,6 +135,19 @@ ORDER BY length(e.name_key) DESC, e.name_key LIMIT %(named)s
 """
 
 
+class Stated(NamedTuple):
+    """What a memory states: its edges."""
+
+    project_id: int
+    memory_id: int
+    relations: Sequence[Relation]
+
+    @property
+    def single_valued(self) -> list[str]:
+        """The keys of its relations that have one object at a time."""
+        return sorted({key for edge in self.relations if is_single_valued(key := relation_key(edge.relation))})
+
+
 class NamedEntity(NamedTuple):
     """An entity that a query names."""
 
@@ -165,30 +178,49 @@ def keep(rows: Sequence[Kept[GraphDetails]]) -> list[Step]:
     return []
 
 
-async def relate(
-    session: Session, project_id: int, memory_id: int, relations: Sequence[Relation], *, ends: bool = True
-) -> Related:
-    """Store the edges a memory states, and end the single-valued ones that they replace unless it is history."""
-    names = {name_key(name): name for edge in relations for name in (edge.subject, edge.object)}
-    keys = sorted(names)
-    await session.execute(_ENTITIES, {"project": project_id, "names": [names[key] for key in keys], "keys": keys})
-    await session.execute(
-        _RELATE,
-        {
-            "project": project_id,
-            "memory": memory_id,
-            "subjects": [name_key(edge.subject) for edge in relations],
-            "relations": [edge.relation for edge in relations],
-            "relation_keys": [relation_key(edge.relation) for edge in relations],
-            "objects": [name_key(edge.object) for edge in relations],
-            "ended_ats": [edge.ended_at for edge in relations],
-        },
+async def relate(session: Session, stated: Sequence[Stated]) -> None:
+    """Store the edges that memories state, in their order; of an entity's spellings the first stays."""
+    names: dict[tuple[int, str], str] = {}
+    for memory in stated:
+        own = {name_key(name): name for edge in memory.relations for name in (edge.subject, edge.object)}
+        for key, name in own.items():
+            names.setdefault((memory.project_id, key), name)
+    if not names:
+        return
+    entities = sorted(names)
+    edges = [(memory, edge) for memory in stated for edge in memory.relations]
+    await session.execute_steps(
+        [
+            Step(
+                _ENTITIES,
+                {
+                    "projects": [project_id for project_id, _ in entities],
+                    "names": [names[entity] for entity in entities],
+                    "keys": [key for _, key in entities],
+                },
+            ),
+            Step(
+                _RELATE,
+                {
+                    "projects": [memory.project_id for memory, _ in edges],
+                    "memories": [memory.memory_id for memory, _ in edges],
+                    "subjects": [name_key(edge.subject) for _, edge in edges],
+                    "relations": [edge.relation for _, edge in edges],
+                    "relation_keys": [relation_key(edge.relation) for _, edge in edges],
+                    "objects": [name_key(edge.object) for _, edge in edges],
+                    "ended_ats": [edge.ended_at for _, edge in edges],
+                },
+            ),
+        ]
     )
-    single = sorted({key for edge in relations if is_single_valued(key := relation_key(edge.relation))})
-    if not single or not ends:
+
+
+async def end_replaced(session: Session, stated: Stated) -> Related:
+    """End the edges of single-valued relations that a memory's edges, which are stored, replace."""
+    if not stated.single_valued:
         return Related()
-    ended = await session.fetch(_END, {"project": project_id, "memory": memory_id, "single": single})
-    return Related(supersedes=tuple(row[0] for row in ended))
+    values = {"project": stated.project_id, "memory": stated.memory_id, "single": stated.single_valued}
+    return Related(supersedes=tuple(row[0] for row in await session.fetch(_END, values)))
 
 
 async def drop_orphans(session: Session, project_id: int) -> None:

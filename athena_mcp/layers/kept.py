@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -15,3 +16,9 @@ class Kept(Generic[D]):
     project_id: int
     memory_id: int
     details: D
+
+
+def array_literal(texts: Sequence[str]) -> str:
+    """A text array in PostgreSQL's own notation, for an array of arrays, which must be rectangular otherwise."""
+    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
+    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"

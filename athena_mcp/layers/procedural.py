@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from athena_mcp.db.session import Session, Step
-from athena_mcp.layers.kept import Kept
+from athena_mcp.layers.kept import Kept, array_literal
 from athena_mcp.model import MAX_ITEM_CHARS, Layer, Outcome, ProceduralDetails
 from athena_mcp.search.candidates import Candidate, Search, find_candidates
 from athena_mcp.validation import check_text, check_texts
@@ -15,9 +15,11 @@ FIELDS = ("steps", "applies_when")
 
 _KEEP = """
 INSERT INTO athena.procedural_details (project_id, memory_id, steps, applies_when, successes, failures)
-SELECT %(project)s::integer, %(memory)s::bigint, %(steps)s::text[], %(applies_when)s::text,
-    %(successes)s::integer, %(failures)s::integer
-WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
+SELECT g.project_id, g.memory_id, g.steps::text[], g.applies_when, g.successes, g.failures
+FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(steps)s::text[],
+    %(applies_whens)s::text[], %(successes)s::integer[], %(failures)s::integer[])
+    AS g (project_id, memory_id, steps, applies_when, successes, failures)
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 _COUNT = """
 UPDATE athena.procedural_details
@@ -38,20 +40,17 @@ def parse(raw: Mapping[str, Any]) -> ProceduralDetails:
 
 def keep(rows: Sequence[Kept[ProceduralDetails]]) -> list[Step]:
     """How to store the details of new procedures."""
-    return [
-        Step(
-            _KEEP,
-            {
-                "project": row.project_id,
-                "memory": row.memory_id,
-                "steps": list(row.details.steps),
-                "applies_when": row.details.applies_when,
-                "successes": row.details.successes,
-                "failures": row.details.failures,
-            },
-        )
-        for row in rows
-    ]
+    if not rows:
+        return []
+    values = {
+        "projects": [row.project_id for row in rows],
+        "memories": [row.memory_id for row in rows],
+        "steps": [array_literal(row.details.steps) for row in rows],
+        "applies_whens": [row.details.applies_when for row in rows],
+        "successes": [row.details.successes for row in rows],
+        "failures": [row.details.failures for row in rows],
+    }
+    return [Step(_KEEP, values)]
 
 
 async def count_run(session: Session, project_id: int, memory_id: int, outcome: Outcome) -> dict[str, int]:

@@ -28,15 +28,19 @@ FIELDS = ("status", "priority", "due_at", "triggers")
 
 _KEEP = """
 INSERT INTO athena.prospective_details (project_id, memory_id, status, priority, due_at)
-SELECT %(project)s::integer, %(memory)s::bigint, %(status)s::athena.task_status,
-    %(priority)s::athena.priority, %(due_at)s::timestamptz
-WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
+SELECT g.project_id, g.memory_id, g.status, g.priority, g.due_at
+FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(statuses)s::athena.task_status[],
+    %(priorities)s::athena.priority[], %(due_ats)s::timestamptz[])
+    AS g (project_id, memory_id, status, priority, due_at)
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
-_KEEP_TRIGGER = """
+_KEEP_TRIGGERS = """
 INSERT INTO athena.prospective_triggers (project_id, memory_id, position, kind, value, fires_at)
-SELECT %(project)s::integer, %(memory)s::bigint, %(position)s::smallint, %(kind)s::athena.trigger_kind,
-    %(value)s::text, %(fires_at)s::timestamptz
-WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
+SELECT g.project_id, g.memory_id, g.position, g.kind, g.value, g.fires_at
+FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(positions)s::smallint[],
+    %(kinds)s::athena.trigger_kind[], %(values)s::text[], %(fires_ats)s::timestamptz[])
+    AS g (project_id, memory_id, position, kind, value, fires_at)
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 FINISHED = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED})
 _STATUS = """
@@ -90,35 +94,27 @@ def parse_trigger(argument: str, raw: object) -> Trigger:
 
 def keep(rows: Sequence[Kept[ProspectiveDetails]]) -> list[Step]:
     """How to store the details of new tasks."""
-    tasks = [
-        Step(
-            _KEEP,
-            {
-                "project": row.project_id,
-                "memory": row.memory_id,
-                "status": row.details.status.value,
-                "priority": row.details.priority.value,
-                "due_at": row.details.due_at,
-            },
-        )
-        for row in rows
-    ]
-    triggers = [
-        Step(
-            _KEEP_TRIGGER,
-            {
-                "project": row.project_id,
-                "memory": row.memory_id,
-                "position": position,
-                "kind": trigger.on.value,
-                "value": trigger.value,
-                "fires_at": trigger.value if trigger.on is TriggerKind.TIME else None,
-            },
-        )
-        for row in rows
-        for position, trigger in enumerate(row.details.triggers)
-    ]
-    return tasks + triggers
+    if not rows:
+        return []
+    values = {
+        "projects": [row.project_id for row in rows],
+        "memories": [row.memory_id for row in rows],
+        "statuses": [row.details.status.value for row in rows],
+        "priorities": [row.details.priority.value for row in rows],
+        "due_ats": [row.details.due_at for row in rows],
+    }
+    triggers = [(row, place, trigger) for row in rows for place, trigger in enumerate(row.details.triggers)]
+    if not triggers:
+        return [Step(_KEEP, values)]
+    conditions = {
+        "projects": [row.project_id for row, _, _ in triggers],
+        "memories": [row.memory_id for row, _, _ in triggers],
+        "positions": [place for _, place, _ in triggers],
+        "kinds": [trigger.on.value for _, _, trigger in triggers],
+        "values": [trigger.value for _, _, trigger in triggers],
+        "fires_ats": [trigger.value if trigger.on is TriggerKind.TIME else None for _, _, trigger in triggers],
+    }
+    return [Step(_KEEP, values), Step(_KEEP_TRIGGERS, conditions)]
 
 
 async def is_open(session: Session, project_id: int, memory_id: int) -> bool:

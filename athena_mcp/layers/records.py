@@ -10,7 +10,7 @@ from typing import Any
 from psycopg.rows import namedtuple_row
 
 from athena_mcp.db.session import Session, Statement, Step
-from athena_mcp.layers.kept import Kept
+from athena_mcp.layers.kept import Kept, array_literal
 from athena_mcp.layers.registry import layer_rooms
 from athena_mcp.model import (
     Details,
@@ -128,12 +128,6 @@ def insert_steps(rows: Sequence[NewMemory]) -> list[Step]:
         for step in rooms[layer].keep(kept)
     ]
     return [memories, *details]
-
-
-def array_literal(texts: Sequence[str]) -> str:
-    """A text array in PostgreSQL's own notation."""
-    quoted = (text.replace("\\", "\\\\").replace('"', '\\"') for text in texts)
-    return "{" + ",".join(f'"{text}"' for text in quoted) + "}"
 
 
 _MEMORY = """

@@ -15,9 +15,11 @@ FIELDS = ("kind", "confidence", "source")
 
 _KEEP = """
 INSERT INTO athena.semantic_details (project_id, memory_id, kind, confidence, source)
-SELECT %(project)s::integer, %(memory)s::bigint, %(kind)s::athena.semantic_kind,
-    %(confidence)s::float8, %(source)s::text
-WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = %(project)s AND id = %(memory)s)
+SELECT g.project_id, g.memory_id, g.kind, g.confidence, g.source
+FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(kinds)s::athena.semantic_kind[],
+    %(confidences)s::float8[], %(sources)s::text[])
+    AS g (project_id, memory_id, kind, confidence, source)
+WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 
 
@@ -32,19 +34,16 @@ def parse(raw: Mapping[str, Any]) -> SemanticDetails:
 
 def keep(rows: Sequence[Kept[SemanticDetails]]) -> list[Step]:
     """How to store the details of new facts."""
-    return [
-        Step(
-            _KEEP,
-            {
-                "project": row.project_id,
-                "memory": row.memory_id,
-                "kind": row.details.kind.value,
-                "confidence": row.details.confidence,
-                "source": row.details.source,
-            },
-        )
-        for row in rows
-    ]
+    if not rows:
+        return []
+    values = {
+        "projects": [row.project_id for row in rows],
+        "memories": [row.memory_id for row in rows],
+        "kinds": [row.details.kind.value for row in rows],
+        "confidences": [row.details.confidence for row in rows],
+        "sources": [row.details.source for row in rows],
+    }
+    return [Step(_KEEP, values)]
 
 
 async def search(session: Session, query: Search) -> list[Candidate]:

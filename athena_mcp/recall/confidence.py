@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from operator import attrgetter
 
 from athena_mcp.recall.calibration import CONSTANTS
 from athena_mcp.recall.fusion import Ranked
@@ -73,6 +74,10 @@ class AnswerSigns:
     """The first hit's score, as a part of SCORE."""
 
 
+_HIT_SIGNS = attrgetter(*HitSigns.__slots__)
+_ANSWER_SIGNS = attrgetter(*AnswerSigns.__slots__)
+
+
 def hit_signs(ranked: Sequence[Ranked], query: LexicalQuery, k: int) -> list[HitSigns]:
     """The signs of the first `k` hits, in order."""
     whole = (query.total_weight + query.unknown_weight) or 1.0
@@ -124,12 +129,12 @@ def answer_signs(ranked: Sequence[Ranked], query: LexicalQuery) -> AnswerSigns |
 
 def hit_confidence(signs: HitSigns, stage: Stage) -> float:
     """The probability that a memory with these signs answers the query."""
-    return CONSTANTS[stage].hit.probability(astuple(signs))
+    return CONSTANTS[stage].hit.probability(_HIT_SIGNS(signs))
 
 
 def answer_confidence(signs: AnswerSigns | None, stage: Stage) -> float:
     """The probability that an answer with these signs holds what was asked for; 0 for an empty one."""
-    return 0.0 if signs is None else CONSTANTS[stage].answer.probability(astuple(signs))
+    return 0.0 if signs is None else CONSTANTS[stage].answer.probability(_ANSWER_SIGNS(signs))
 
 
 def stage_of(*, vectors: bool, read: bool) -> Stage:

@@ -54,8 +54,12 @@ UNREAD = Reading()
 def reading_words(text: str) -> list[str]:
     """The words of a text in order that tell something, in lower case; compounds are taken apart, and scripts written
     without spaces go by pairs of characters."""
+    apart = _CAMEL.sub(" ", text)
+    if text.isascii():  # most texts are, and this takes a third of the time
+        lowers = _WORD.findall(apart.lower())
+        return [word for word in lowers if word not in FUNCTION_WORDS and (len(word) > 1 or word.isdigit())]
     found = []
-    for word in _WORD.findall(_CAMEL.sub(" ", text)):
+    for word in _WORD.findall(apart):
         if _UNSPACED.search(word):
             found += [word[place : place + 2] for place in range(len(word) - 1)]
         elif (lower := word.lower()) not in FUNCTION_WORDS and (len(lower) > 1 or lower.isdigit()):

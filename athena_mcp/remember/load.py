@@ -204,7 +204,8 @@ class BulkLoader:
             if stored_id is None:
                 stored_id = kept if kept and kept not in taken else memory.id
                 taken[stored_id] = _identity(memory)
-                memory = replace(memory, id=stored_id)
+                if stored_id != memory.id:
+                    memory = replace(memory, id=stored_id)
                 twins.add(memory)
                 new.append((memory, row))
                 if embedded is not None and memory.superseded_at is None:
@@ -216,14 +217,22 @@ class BulkLoader:
             await session.execute_steps(insert_steps([memory for memory, _ in linked]))
         if self.vectors.embedder_id is not None and vectors:
             await session.execute_steps(vector_steps(self.vectors.embedder_id, vectors))
+        stated: list[graph.Stated] = []
         for memory, row in linked:
-            if row.prepared.request.relations:
-                # A whole store that comes into an empty one brings its own ends along.
-                ends = memory.superseded_at is None and not (keep_ids and row.record.exported)
-                relations = row.prepared.request.relations
-                related = await graph.relate(session, memory.project_id, memory.id, relations, ends=ends)
+            if not row.prepared.request.relations:
+                continue
+            own_edges = graph.Stated(memory.project_id, memory.id, row.prepared.request.relations)
+            stated.append(own_edges)
+            # A whole store that comes into an empty one brings its own ends along.
+            ends = memory.superseded_at is None and not (keep_ids and row.record.exported)
+            if ends and own_edges.single_valued:
+                # Its edges end earlier ones, and none that come later.
+                await graph.relate(session, stated)
+                stated = []
+                related = await graph.end_replaced(session, own_edges)
                 if related.supersedes:
                     await supersede(session, [memory.project_id], related.supersedes, memory.id)
+        await graph.relate(session, stated)
         return LoadReport(
             stored=len(new),
             duplicates=len(rows) - len(new),
@@ -322,6 +331,8 @@ def _same_event(memory: NewMemory, other: _Known) -> bool:
 
 def _dated(memory: NewMemory, record: MemoryRecord) -> NewMemory:
     """With the times of its history; something replaced at an unknown time was replaced when it is loaded."""
+    if record.created_at is None and record.superseded_at is None and record.superseded_by is None:
+        return memory
     superseded_at = None if record.superseded_at is None else check_time("superseded_at", record.superseded_at)
     if superseded_at is None and record.superseded_by is not None:
         superseded_at = datetime.now(UTC)
@@ -330,6 +341,9 @@ def _dated(memory: NewMemory, record: MemoryRecord) -> NewMemory:
 
 
 def _linked(memory: NewMemory, record: MemoryRecord, ids: Mapping[int, int], known_ids: Mapping[int, int]) -> NewMemory:
+    if record.about is None and record.superseded_by is None:
+        return memory
+
     def stored(link: int | None) -> int | None:
         return None if link is None else ids.get(link) or known_ids.get(link)
 

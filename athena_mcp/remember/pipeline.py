@@ -146,7 +146,9 @@ class RememberPipeline:
             await session.execute_steps(steps)
             superseded = [target.id] if target is not None and request.replaces is not None else []
             if request.relations:
-                related = await graph.relate(session, new.project_id, new.id, request.relations)
+                stated = graph.Stated(new.project_id, new.id, request.relations)
+                await graph.relate(session, [stated])
+                related = await graph.end_replaced(session, stated)
                 superseded += [other for other in related.supersedes if other not in superseded]
             if superseded:
                 await supersede(session, projects, superseded, new.id)

@@ -10,10 +10,13 @@ from athena_mcp.db.session import Session
 READ_CHARS = 2_000
 """Of a longer memory only so much is read: what it is about stands at its beginning."""
 
-# The primary key of athena.memories serves it. Both questions go in one round trip.
+# memories_by_id serves it, once an id: without OFFSET the planner might read all that the projects hold. Both questions
+# go in one round trip.
 _TEXTS = """
 SELECT m.id, left(m.content, %(chars)s) || E'\\n' || left(m.also, %(chars)s) AS text, NULL::text[] AS terms
-FROM athena.memories m WHERE m.project_id = ANY (%(projects)s) AND m.id = ANY (%(ids)s)
+FROM unnest(%(ids)s::bigint[]) AS w (id) CROSS JOIN LATERAL (
+    SELECT id, content, also FROM athena.memories
+    WHERE id = w.id AND project_id = ANY (%(projects)s::integer[]) OFFSET 0) AS m
 UNION ALL
 SELECT NULL, w.word, tsvector_to_array(to_tsvector(athena.search_config(), w.word))
 FROM unnest(%(words)s::text[]) AS w (word)

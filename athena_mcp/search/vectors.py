@@ -44,10 +44,13 @@ _ACTIVE = "SELECT id, name, dimension FROM athena.embedders WHERE active"
 # an embedder that is gone would be of no use to anybody. `making` is for who prepares that change.
 _INSERT = """
 INSERT INTO athena.vectors (project_id, memory_id, embedder_id, layer, embedding)
-SELECT m.project_id, m.id, %(embedder)s, m.layer, %(vector)s::halfvec
-FROM athena.memories m
-WHERE m.project_id = %(project)s AND m.id = %(memory)s AND m.superseded_at IS NULL
-    AND EXISTS (SELECT 1 FROM athena.embedders e WHERE e.id = %(embedder)s AND (e.active OR %(making)s))
+SELECT n.project_id, n.memory_id, %(embedder)s, m.layer, n.embedding
+FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(vectors)b::halfvec[])
+    AS n (project_id, memory_id, embedding)
+CROSS JOIN LATERAL (
+    SELECT layer FROM athena.memories
+    WHERE project_id = n.project_id AND id = n.memory_id AND superseded_at IS NULL OFFSET 0) AS m
+WHERE EXISTS (SELECT 1 FROM athena.embedders e WHERE e.id = %(embedder)s AND (e.active OR %(making)s))
 ON CONFLICT DO NOTHING
 """
 # Scanned within the project; only what is nearest is looked up.
@@ -115,20 +118,17 @@ def vector_steps(embedder_id: int, vectors: Sequence[NewVector], *, making: bool
 
     `making`: even though the embedder is not the store's yet.
     """
-    return [
-        Step(
-            _INSERT,
-            {
-                "project": row.project_id,
-                "memory": row.memory_id,
-                "embedder": embedder_id,
-                "vector": half_vector(row.vector),
-                "making": making,
-            },
-        )
-        for row in vectors
-        if row.vector.any()
-    ]
+    rows = [row for row in vectors if row.vector.any()]
+    if not rows:
+        return []
+    values = {
+        "projects": [row.project_id for row in rows],
+        "memories": [row.memory_id for row in rows],
+        "vectors": [half_vector(row.vector) for row in rows],
+        "embedder": embedder_id,
+        "making": making,
+    }
+    return [Step(_INSERT, values)]
 
 
 class Neighbour(NamedTuple):

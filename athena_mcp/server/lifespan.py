@@ -37,6 +37,7 @@ class ServerState:
         self._tasks = tasks
         self._begun = False
         self._older_session: ServerSession | None = None
+        self._manager: Manager | None = None
 
     @property
     def read_only(self) -> bool:
@@ -56,12 +57,15 @@ class ServerState:
 
         Raises what `App.manager` raises, possibly inside an exception group.
         """
+        if self._manager is not None:  # once it is there it stays
+            return self._manager
         self._begun = True
         self._app.begin()
         async with anyio.create_task_group() as waiting:
             waiting.start_soon(self._report_waiting, session)
             manager = await self._app.manager()
             waiting.cancel_scope.cancel()
+        self._manager = manager
         return manager
 
     async def publish_statistics(self) -> None:

@@ -114,7 +114,22 @@ class _Pending:
         return line
 
 
-def write_all(fd: int, data: bytes) -> None:
+def write_at_once(fd: int, data: bytes) -> memoryview:
+    """Write what the reader has room for, without ever blocking, and return the rest; OSError as in `write_all`."""
+    rest = memoryview(data)
+    if sys.platform == "win32":  # there is no asking beforehand
+        return rest
+    import select
+
+    room = select.poll()
+    room.register(fd, select.POLLOUT)
+    # What is ready for writing takes this much without blocking (POSIX, "poll" and "write" of pipes).
+    while rest and any(event == select.POLLOUT for _, event in room.poll(0)):
+        rest = rest[os.write(fd, rest[: select.PIPE_BUF]) :]
+    return rest
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
     """Write all of `data`. Blocks while the reader does not read; raises OSError when there is no reader any more."""
     rest = memoryview(data)
     while rest:

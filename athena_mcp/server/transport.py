@@ -17,7 +17,7 @@ from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCNotification, JSONRPC
 
 from athena_mcp.server.discovery import METHOD as DISCOVER
 from athena_mcp.server.discovery import answer_discover
-from athena_mcp.server.lines import Overlong, Wire, read_lines, write_all
+from athena_mcp.server.lines import Overlong, Wire, read_lines, write_all, write_at_once
 from athena_mcp.server.messages import Malformed, encode, error_answer, parse
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,9 @@ class StdioTransport:
             self._writing = anyio.CancelScope()
             with self._writing:
                 try:
-                    await anyio.to_thread.run_sync(write_all, self._wire.write_fd, data, abandon_on_cancel=True)
+                    # A thread costs as much as a small call; it is for a reader who does not keep up.
+                    if rest := write_at_once(self._wire.write_fd, data):
+                        await anyio.to_thread.run_sync(write_all, self._wire.write_fd, rest, abandon_on_cancel=True)
                 except OSError:
                     log.info("nobody reads the output any more")
                     self._discard()
