@@ -56,6 +56,8 @@ class MemoryRecord:
     line: int | None = None
     exported: bool = False
     """From an export, whose relations say themselves which of them have ended."""
+    prepared: Prepared | None = field(default=None, compare=False, repr=False)
+    """What `BulkLoader.ahead` made of all the rest but the links; whoever changes that leaves it out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,16 @@ class BulkLoader:
     redactor: Redactor
     limits: WriteLimits = field(default_factory=WriteLimits)
 
+    def ahead(self, record: MemoryRecord) -> MemoryRecord:
+        """The record checked and redacted, so that `load` need not do it; from any thread.
+
+        One that cannot be accepted comes back as it is, for `load` to refuse.
+        """
+        try:
+            return replace(record, prepared=self._prepare(record))
+        except InvalidArgument:
+            return record
+
     async def load(
         self, records: Sequence[MemoryRecord], *, session_id: str, keep_ids: bool, known_ids: Mapping[int, int]
     ) -> LoadReport:
@@ -142,6 +154,8 @@ class BulkLoader:
                 return await self._store(session, rows, embedded, keep_ids, known_ids)
 
     def _prepare(self, record: MemoryRecord) -> Prepared:
+        if record.prepared is not None:
+            return record.prepared
         try:
             counts, details = _counts(record)
             request = check_request(

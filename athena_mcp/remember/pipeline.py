@@ -146,9 +146,7 @@ class RememberPipeline:
             await session.execute_steps(steps)
             superseded = [target.id] if target is not None and request.replaces is not None else []
             if request.relations:
-                stated = graph.Stated(new.project_id, new.id, request.relations)
-                await graph.relate(session, [stated])
-                related = await graph.end_replaced(session, stated)
+                related = await self._relate(session, new, request)
                 superseded += [other for other in related.supersedes if other not in superseded]
             if superseded:
                 await supersede(session, projects, superseded, new.id)
@@ -174,10 +172,17 @@ class RememberPipeline:
             await session.execute_steps(steps)
             superseded = [twin.id]
             if request.relations:
-                related = await graph.relate(session, new.project_id, new.id, request.relations)
+                related = await self._relate(session, new, request)
                 superseded += [other for other in related.supersedes if other not in superseded]
                 await supersede(session, [new.project_id], superseded, new.id)
         return Changes(supersedes=tuple(superseded))
+
+    @staticmethod
+    async def _relate(session: Session, new: NewMemory, request: RememberRequest) -> graph.Related:
+        """Store the edges of a memory that is stored, and end those that they replace."""
+        stated = graph.Stated(new.project_id, new.id, request.relations)
+        await graph.relate(session, [stated])
+        return await graph.end_replaced(session, stated)
 
     @staticmethod
     async def _target(session: Session, scope: list[int], request: RememberRequest) -> Target | None:

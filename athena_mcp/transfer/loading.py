@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import partial
+from typing import Generic, Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -14,6 +17,8 @@ from athena_mcp.errors import InvalidArgument, TransferError
 from athena_mcp.remember.load import LoadReport, MemoryRecord
 from athena_mcp.transfer.jsonl import BadLine
 from athena_mcp.transfer.links import LinkOrder, trim
+
+T = TypeVar("T")
 
 BATCH_RECORDS = 200
 """Memories in one transaction: enough to embed and insert together, few enough to lose little on an interrupt."""
@@ -25,6 +30,9 @@ MAX_PROBLEMS = 1_000
 
 class Target(Protocol):
     """What is loaded into; `MemoryManager` is one."""
+
+    def ahead(self, record: MemoryRecord) -> MemoryRecord:
+        """The record made ready for `load`, from any thread."""
 
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
@@ -81,7 +89,7 @@ class Loader:
         """
         self._keep_ids = mark is not None and await self._target.begin_import(mark)
         order = LinkOrder()
-        while batch := await anyio.to_thread.run_sync(self._take, items, abandon_on_cancel=True):
+        async for batch in self._batches(items):
             await self._load(itertools.chain.from_iterable(order.place(record) for record in self._good(batch)))
             progress(len(batch))
         rest = order.rest()
@@ -92,9 +100,19 @@ class Loader:
             await self._target.end_import(mark)
         return self.report
 
+    async def _batches(self, items: Iterator[MemoryRecord | BadLine]) -> AsyncIterator[list[MemoryRecord | BadLine]]:
+        """The batches, each read and made ready in a thread while the database is busy with the one before."""
+        ahead = _InThread(partial(self._take, items))
+        while batch := await ahead.result():
+            ahead = _InThread(partial(self._take, items))
+            yield batch
+
     def _take(self, items: Iterator[MemoryRecord | BadLine]) -> list[MemoryRecord | BadLine]:
-        """The next batch; read in a thread, because a pipe or a slow disk must not stop the event loop."""
-        return list(itertools.islice(items, self._batch_records))
+        """The next batch."""
+        return [
+            item if isinstance(item, BadLine) else self._target.ahead(item)
+            for item in itertools.islice(items, self._batch_records)
+        ]
 
     def _good(self, batch: Sequence[MemoryRecord | BadLine]) -> list[MemoryRecord]:
         good = []
@@ -154,6 +172,25 @@ class Loader:
             f"{problem}. Nothing of its batch was stored; {before:,} memories before it are. Correct it and import "
             "the file again (what is stored counts as duplicate), or pass --skip-bad."
         ) from cause
+
+
+class _InThread(Generic[T]):
+    """A call that runs in a thread of its own from the start; a pipe that it reads from may hold it for ever."""
+
+    def __init__(self, call: Callable[[], T]) -> None:
+        self._future: Future[T] = Future()
+        # A daemon: nothing can wake it from its read, and an import that is broken off must not wait for it.
+        threading.Thread(target=self._run, args=(call,), name="import", daemon=True).start()
+
+    async def result(self) -> T:
+        """What it returns, or raises."""
+        return await anyio.to_thread.run_sync(self._future.result, abandon_on_cancel=True)
+
+    def _run(self, call: Callable[[], T]) -> None:
+        try:
+            self._future.set_result(call())
+        except BaseException as error:  # noqa: BLE001  # the border of the thread: `result` raises it again
+            self._future.set_exception(error)
 
 
 def _complaint(batch: Sequence[MemoryRecord], error: InvalidArgument) -> str:

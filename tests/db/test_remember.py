@@ -286,6 +286,16 @@ async def test_a_report_gives_a_task_its_status(shared: MemoryManager, project: 
     assert plain.updated is None
 
 
+async def test_a_task_that_recurs_states_its_relations_anew(manager: MemoryManager) -> None:
+    relations = [{"subject": "backup", "relation": "depends on", "object": "S3"}]
+    first = await manager.remember("Check the backup.", layer="prospective", relations=relations)
+    await manager.remember("Done.", about=first.id, details={"status": "completed"})
+    again = await manager.remember("Check the backup.", layer="prospective", relations=relations)
+    assert (again.status, again.supersedes) == ("stored", (first.id,))
+    stored = await manager.get(again.id)
+    assert [relation.to_dict() for relation in stored.relations] == relations
+
+
 async def test_the_same_report_about_two_tasks_is_two_reports(shared: MemoryManager, project: str) -> None:
     tasks = [
         await shared.remember(text, layer="prospective", project=project)

@@ -100,6 +100,9 @@ class Breaking:
     async def end_import(self, mark: str) -> None:
         await self.manager.end_import(mark)
 
+    def ahead(self, record: MemoryRecord) -> MemoryRecord:
+        return self.manager.ahead(record)
+
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
     ) -> LoadReport:

@@ -38,6 +38,9 @@ class Store:
     async def end_import(self, mark: str) -> None:
         self.unfinished = None
 
+    def ahead(self, record: MemoryRecord) -> MemoryRecord:
+        return record
+
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
     ) -> LoadReport:
