@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from athena_mcp.cli.bench import agents, calibration, crash, devlog, fuzz, latency, load, quality, scale, soak
+from athena_mcp.cli.bench import agents, calibration, crash, devlog, fuzz, latency, learning, load, quality, scale, soak
 from athena_mcp.cli.options import common_options
 
 
@@ -27,5 +27,5 @@ def command() -> None:
     """
 
 
-for _module in (latency, scale, load, soak, quality, devlog, calibration, fuzz, crash, agents):
+for _module in (latency, learning, scale, load, soak, quality, devlog, calibration, fuzz, crash, agents):
     command.add_command(_module.command)

@@ -1,0 +1,1 @@
+"""What the executor learns, or could, beside what it does without: the reasons for docs/benchmarks.md, Learning."""
