@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LearningMode = Literal["on", "frozen", "off"]
 
 DEFAULT_PROJECT = "default"
+_STRAY_PERCENT = re.compile("%(?![0-9A-Fa-f]{2})")
 MAX_MODEL_CHARS = 180
 """Leaves room for what the store adds to the name of an embedder."""
 MAX_CONCURRENT = 100
@@ -181,13 +183,31 @@ def default_data_dir() -> Path:
 
 
 def check_database_url(url: str) -> None:
-    """Refuse what psycopg would misread, without ever repeating the URL, which may hold a password."""
+    """Refuse what psycopg would misread, without ever repeating the URL, which may hold a password.
+
+    A password with a `/` or an `@` as it is would end up as a host or a port, and so in an error.
+    """
     try:
-        scheme = urlsplit(url).scheme
+        parts = urlsplit(url)
     except ValueError:
-        scheme = ""
-    if scheme not in ("postgresql", "postgres"):
+        parts = urlsplit("")
+    if parts.scheme not in ("postgresql", "postgres"):
         raise ConfigurationError("ATHENA_DATABASE_URL must start with postgresql:// or postgres://.")
+    user, _, hosts = parts.netloc.rpartition("@")
+    ports = [host.rpartition("]")[2].partition(":")[2] for host in hosts.split(",")]
+    misread = (
+        "@" in user
+        or "@" in parts.path
+        or bool(parts.fragment)
+        or not all(port == "" or (port.isascii() and port.isdigit()) for port in ports)
+        or not all("=" in pair for pair in parts.query.split("&") if pair)
+        or _STRAY_PERCENT.search(url) is not None
+    )
+    if misread:
+        raise ConfigurationError(
+            "ATHENA_DATABASE_URL cannot be read. In a user's name or password, write / as %2F, # as %23, ? as %3F, "
+            "@ as %40, : as %3A and % as %25."
+        )
 
 
 def check_embed_settings(url: str | None, model: str | None, api_key: str | None) -> None:

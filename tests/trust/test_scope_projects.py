@@ -1,0 +1,48 @@
+"""A project sees itself and what holds everywhere; it crosses into another only when that is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from athena_mcp.errors import InvalidArgument
+from athena_mcp.manager import MemoryManager
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_one_crosses_only_by_name_and_every_answer_says_where_it_looked(manager: MemoryManager) -> None:
+    mine = await manager.remember("The gateway listens on port 8443.", layer="semantic", project="scope/mine")
+    theirs = await manager.remember("The gateway listens on port 9443.", layer="semantic", project="scope/theirs")
+    ours = await manager.remember("Every gateway speaks TLS.", layer="semantic", project="global")
+    for project, seen, beside in (
+        ("scope/mine", {mine.id, ours.id}, ["global"]),
+        ("scope/theirs", {theirs.id, ours.id}, ["global"]),
+        ("global", {ours.id}, []),
+        ("scope/nobody", {ours.id}, ["global"]),
+    ):
+        for depth in (1, 2, 3):
+            answer = (await manager.recall("gateway port TLS", project=project, cascade_depth=depth, k=50)).to_dict()
+            assert answer["scope"] == {"project": project, "with": beside}
+            assert {row["id"] for row in answer["memories"]} == seen
+    nothing = (await manager.recall("zebra", project="scope/mine")).to_dict()
+    assert nothing["scope"] == {"project": "scope/mine", "with": ["global"]}
+
+
+async def test_an_id_out_of_scope_is_an_unknown_id(manager: MemoryManager) -> None:
+    theirs = await manager.remember("Their task.", layer="prospective", project="scope/theirs")
+    unknown = 10**12
+    refusals = []
+    for memory_id in (theirs.id, unknown):
+        for attempt in (
+            lambda which=memory_id: manager.forget(which, project="scope/mine"),
+            lambda which=memory_id: manager.get(which, project="scope/mine"),
+            lambda which=memory_id: manager.remember("New.", replaces=which, project="scope/mine"),
+            lambda which=memory_id: manager.remember("Done.", about=which, project="scope/mine"),
+            lambda which=memory_id: manager.forget(which, project="global"),
+        ):
+            with pytest.raises(InvalidArgument) as raised:
+                await attempt()
+            refusals.append(str(raised.value).replace(str(memory_id), "ID"))
+    # Nothing in the words tells one that is there from one that is not.
+    assert refusals[:5] == refusals[5:]
+    assert (await manager.get(theirs.id, project="scope/theirs")).superseded_at is None

@@ -1,0 +1,53 @@
+"""A password in a database's address is in no output, however the address is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from athena_mcp.config import check_database_url
+from athena_mcp.errors import ConfigurationError
+from tests.acceptance.command import Athena
+
+SECRET = "hun" + "ter2"
+MISREAD = [
+    f"postgresql://app:s/{SECRET}@127.0.0.1:1/app",
+    f"postgresql://app:{SECRET}/x@127.0.0.1:1/app",
+    f"postgresql://app:{SECRET}#x@127.0.0.1:1/app",
+    f"postgresql://app:{SECRET}?x@127.0.0.1:1/app",
+    f"postgresql://app:12345?{SECRET}@127.0.0.1:1/app",
+    f"postgresql://app:x@{SECRET}@127.0.0.1:1/app",
+    f"postgresql://app:x@127.0.0.1:{SECRET}/app",
+    f"postgresql://app:{SECRET}%@127.0.0.1:1/app",
+    f"postgresql://app:{SECRET}%zz@127.0.0.1:1/app",
+]
+READABLE = [
+    f"postgresql://app:{SECRET}@127.0.0.1:1/app",
+    f"postgresql://app:%2F{SECRET}%40@127.0.0.1:1/app",
+    f"postgres://app:{SECRET}@/app?host=%2Fno%2Fsocket&port=1",
+    f"postgresql://127.0.0.1:1/app?user=app&password={SECRET}&application_name=a@b",
+    f"postgresql://app:{SECRET}@127.0.0.1:1,127.0.0.1:2/app",
+    f"postgresql://app:{SECRET}@[::1]:1/app",
+]
+
+
+@pytest.mark.parametrize("url", MISREAD)
+def test_an_address_that_would_be_misread_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="write / as %2F") as raised:
+        check_database_url(url)
+    assert SECRET not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", READABLE)
+def test_an_address_that_can_be_read_is_accepted(url: str) -> None:
+    check_database_url(url)
+
+
+def test_no_command_prints_a_password(tmp_path: Path) -> None:
+    for url in (READABLE[1], READABLE[3]):
+        athena = Athena(tmp_path / "data", env={"ATHENA_DATABASE_URL": url, "ATHENA_LOG_LEVEL": "DEBUG"})
+        for command in (("doctor",), ("doctor", "--json"), ("stats",), ("recall", "x")):
+            done = athena(*command)
+            assert done.code == 1
+            assert SECRET not in done.out + done.err
