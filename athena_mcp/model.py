@@ -309,6 +309,8 @@ class Receipt:
     near_duplicates: tuple[int, ...] = ()
     redactions: Mapping[str, int] = field(default_factory=dict)
     """Kind of secret to how often it was replaced, e.g. ``{"aws-key": 1}``."""
+    not_stored: tuple[str, ...] = ()
+    """Of a duplicate, the arguments that differ from what is there and were not taken."""
     content_differs: bool = False
     """A duplicate by `key` whose stored text is not the one sent."""
 
@@ -326,6 +328,7 @@ class Receipt:
             ("updated", dict(self.updated) if self.updated else None),
             ("near_duplicates", list(self.near_duplicates)),
             ("redactions", dict(self.redactions)),
+            ("not_stored", list(self.not_stored)),
             ("content_differs", self.content_differs),
         )
         receipt.update({name: value for name, value in optional if value})

@@ -61,6 +61,10 @@ _SUPERSEDE = """
 UPDATE athena.memories SET superseded_by = %(by)s, superseded_at = now(), updated_at = now()
 WHERE id = ANY (%(ids)s) AND project_id = ANY (%(projects)s) AND superseded_at IS NULL
 """
+_RETAG = """
+UPDATE athena.memories SET tags = %(tags)s::text[], also = %(also)s, updated_at = now()
+WHERE project_id = %(project)s AND id = %(id)s
+"""
 _TOUCH = "UPDATE athena.memories SET updated_at = now() WHERE project_id = %(project)s AND id = %(id)s"
 _COUNT_RELATIONS = "SELECT count(*) FROM athena.relations WHERE project_id = %(project)s AND memory_id = %(id)s"
 _UNLINK = """
@@ -129,6 +133,11 @@ async def supersede(session: Session, project_ids: Sequence[int], ids: Sequence[
 async def touch(session: Session, project_id: int, memory_id: int) -> None:
     """Say that a memory's details changed, so that every process notices."""
     await session.execute(_TOUCH, {"project": project_id, "id": memory_id})
+
+
+async def retag(session: Session, project_id: int, memory_id: int, tags: Sequence[str], also: str) -> None:
+    """Give a memory other tags, and what else it is found by; the index follows."""
+    await session.execute(_RETAG, {"project": project_id, "id": memory_id, "tags": list(tags), "also": also})
 
 
 async def linked_projects(session: Session, memory_id: int) -> set[int]:

@@ -15,6 +15,7 @@ from athena_mcp.layers.projects import ensure_projects, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps, next_ids
 from athena_mcp.model import GLOBAL_PROJECT, EpisodicDetails, Layer, Outcome, ProspectiveDetails, Receipt
 from athena_mcp.remember.limits import WriteLimits
+from athena_mcp.remember.merge import merge
 from athena_mcp.remember.prepare import Prepared, prepare
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import RememberRequest, content_hash, normalise, same_numbers
@@ -202,14 +203,17 @@ class RememberPipeline:
         twin = await self._twin(session, new)
         if twin is None:
             raise StorageError("The same memory was forgotten while this one was being stored; try again.")
+        merged = await merge(session, prepared, new, twin)
         return Receipt(
             id=twin.id,
             layer=Layer(twin.layer),
             status="duplicate",
             project=prepared.request.project,
             vector=twin.embedded,
-            supersedes=supersedes,
+            supersedes=(*supersedes, *(other for other in merged.supersedes if other not in supersedes)),
+            updated=merged.updated,
             redactions=prepared.redactions or {},
+            not_stored=merged.not_stored,
             content_differs=twin.content_hash != new.content_hash,
         )
 

@@ -78,6 +78,7 @@ class RememberAnswer(TypedDict):
     updated: NotRequired[dict[str, Any]]
     near_duplicates: NotRequired[list[int]]
     redactions: NotRequired[dict[str, int]]
+    not_stored: NotRequired[list[str]]
     content_differs: NotRequired[bool]
     indexed: Indexed
 

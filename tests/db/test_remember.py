@@ -599,3 +599,45 @@ async def test_a_time_of_the_caller_is_kept_to_the_microsecond(shared: MemoryMan
     moment = datetime.now(UTC) - timedelta(days=400)
     receipt = await shared.remember("Precisely.", layer="episodic", occurred_at=moment, project=project)
     assert (await shared.get(receipt.id, project=project)).occurred_at == moment
+
+
+async def test_a_memory_told_again_takes_over_tags_and_relations_and_names_the_rest(
+    manager: MemoryManager, database_url: str
+) -> None:
+    first = await manager.remember("Billing runs somewhere.", layer="semantic", tags=["a"])
+    other = await manager.remember(
+        "Billing runs on alpha.",
+        layer="graph",
+        relations=[{"subject": "Billing", "relation": "runs on", "object": "alpha"}],
+    )
+    told: dict[str, Any] = {
+        "tags": ["a", "kubernetes"],
+        "relations": [{"subject": "billing", "relation": "Runs on", "object": "beta"}],
+        "importance": 0.9,
+        "details": {"confidence": 0.3},
+    }
+    again = await manager.remember("Billing  runs somewhere.", layer="semantic", **told)
+    assert (again.status, again.id) == ("duplicate", first.id)
+    assert again.updated == {"id": first.id, "tags": ["kubernetes"], "relations": 1}
+    # A relation with one object at a time ends the former, and so replaces what stated nothing else.
+    assert again.supersedes == (other.id,)
+    assert again.not_stored == ("importance", "details")
+    stored = await manager.get(first.id)
+    assert stored.tags == ("a", "kubernetes")
+    assert [edge.object for edge in stored.relations] == ["beta"]
+    assert stored.importance == 0.5
+    assert [hit.memory.id for hit in (await manager.recall("kubernetes", k=1)).memories] == [first.id]
+    check_store(database_url)
+
+    repeated = await manager.remember("Billing runs somewhere.", layer="semantic", tags=["kubernetes"])
+    assert (repeated.status, repeated.updated, repeated.not_stored) == ("duplicate", None, ())
+
+
+async def test_what_is_the_same_by_its_key_only_or_was_replaced_takes_over_nothing(manager: MemoryManager) -> None:
+    first = await manager.remember("One text.", layer="semantic", key="k")
+    other = await manager.remember("Another text.", layer="semantic", key="k", tags=["new"])
+    assert (other.status, other.updated, other.content_differs) == ("duplicate", None, True)
+    await manager.remember("A newer text.", layer="semantic", replaces=first.id)
+    late = await manager.remember("One text.", layer="semantic", key="k", tags=["new"])
+    assert (late.status, late.id, late.updated) == ("duplicate", first.id, None)
+    assert (await manager.get(first.id)).tags == ()

@@ -1,0 +1,100 @@
+"""What a memory told again adds to the one that is there: tags and relations are taken over, the rest is named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from athena_mcp.db.session import Session
+from athena_mcp.layers import graph
+from athena_mcp.layers.entity_names import name_key, relation_key
+from athena_mcp.layers.history import Twin, retag, supersede
+from athena_mcp.layers.projects import lock_projects
+from athena_mcp.layers.records import NewMemory, read_memories
+from athena_mcp.model import DEFAULT_IMPORTANCE, MAX_TAGS, Memory, Relation
+from athena_mcp.remember.prepare import Prepared, found_by
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What telling it again did. `not_stored` names the arguments that differ from what is there and were not taken."""
+
+    updated: Mapping[str, Any] | None = None
+    supersedes: tuple[int, ...] = ()
+    not_stored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    tags: tuple[str, ...]
+    relations: tuple[Relation, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.tags or self.relations)
+
+
+async def merge(session: Session, prepared: Prepared, new: NewMemory, twin: Twin) -> Merged:
+    """Give `twin`, which `new` repeats, the tags and relations that it lacks.
+
+    Not when it was replaced, or is the same by its key only: then nothing is changed.
+    """
+    stored = await _read(session, new.project_id, twin.id)
+    if stored is None or not twin.live or twin.content_hash != new.content_hash:
+        return Merged()
+    not_stored = _not_stored(prepared, stored)
+    if not _missing(prepared, stored):
+        return Merged(not_stored=not_stored)
+    async with session.transaction():
+        await lock_projects(session, [new.project_id])
+        # Read anew under the lock: another writer may have done the same, or replaced or forgotten it.
+        stored = await _read(session, new.project_id, twin.id)
+        if stored is None or stored.superseded_at is not None:
+            return Merged(not_stored=not_stored)
+        missing = _missing(prepared, stored)
+        supersedes: tuple[int, ...] = ()
+        if missing.relations:
+            related = await graph.relate(session, new.project_id, twin.id, missing.relations)
+            supersedes = tuple(other for other in related.supersedes if other != twin.id)
+            if supersedes:
+                await supersede(session, [new.project_id], supersedes, twin.id)
+        tags = (*stored.tags, *missing.tags)
+        also = found_by(tags, stored.details or prepared.details, (*stored.relations, *missing.relations))
+        await retag(session, new.project_id, twin.id, tags, also)
+    updated: dict[str, Any] = {"id": twin.id}
+    if missing.tags:
+        updated["tags"] = list(missing.tags)
+    if missing.relations:
+        updated["relations"] = len(missing.relations)
+    return Merged(updated, supersedes, not_stored)
+
+
+async def _read(session: Session, project_id: int, memory_id: int) -> Memory | None:
+    return (await read_memories(session, [project_id], [memory_id])).get(memory_id)
+
+
+def _missing(prepared: Prepared, stored: Memory) -> _Missing:
+    """The tags and relations that were told and are not there; tags up to as many as a memory may have."""
+    request = prepared.request
+    tags = tuple(tag for tag in request.tags if tag not in stored.tags)[: MAX_TAGS - len(stored.tags)]
+    known = {_key(edge) for edge in stored.relations}
+    return _Missing(tags, tuple(edge for edge in request.relations if _key(edge) not in known))
+
+
+def _key(edge: Relation) -> tuple[str, str, str]:
+    """What makes two relations the same."""
+    return (name_key(edge.subject), relation_key(edge.relation), name_key(edge.object))
+
+
+def _not_stored(prepared: Prepared, stored: Memory) -> tuple[str, ...]:
+    request = prepared.request
+    names = []
+    if request.importance not in (DEFAULT_IMPORTANCE, stored.importance):
+        names.append("importance")
+    # Only what was told: a task's status and a procedure's counts change with time.
+    told = [name for name in request.details if prepared.status is None or name != "status"]
+    if any(getattr(prepared.details, name, None) != getattr(stored.details, name, None) for name in told):
+        names.append("details")
+    if len({*request.tags, *stored.tags}) > MAX_TAGS:
+        names.append("tags")
+    return tuple(names)
