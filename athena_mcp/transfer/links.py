@@ -41,11 +41,18 @@ class LinkOrder:
                 ready.extend(reversed(self._waiting.pop(current.id, ())))
 
     def rest(self) -> Iterator[MemoryRecord]:
-        """What still waits at the end: its targets are not in the file, or point back to it."""
+        """At the end of the file: what waits for something that is not in it, and all that waited for these."""
+        held = {record.id for records in self._waiting.values() for record in records}
+        for target in sorted(self._waiting.keys() - held):
+            self._placed.add(target)
+            for record in self._waiting.pop(target, ()):
+                yield from self.place(record)
+
+    def knots(self) -> list[MemoryRecord]:
+        """After the rest: what points back to itself over others, so that none of them can come first."""
         held = [record for records in self._waiting.values() for record in records]
         self._waiting.clear()
-        # By line, so that of two that point to each other the same one always goes first.
-        yield from sorted(held, key=lambda record: record.line or 0)
+        return sorted(held, key=lambda record: record.line or 0)
 
 
 def links_of(record: MemoryRecord) -> tuple[int, ...]:

@@ -94,8 +94,10 @@ class Loader:
             progress(len(batch))
         rest = order.rest()
         while held := list(itertools.islice(rest, self._batch_records)):
-            # Some of them may point to each other, so that neither could come first.
-            await self._load(held, ahead=frozenset(record.id for record in held if record.id is not None))
+            await self._load(held)
+        # Memories that point to each other know each other only within one batch.
+        knots = order.knots()
+        await self._load(knots, ahead=frozenset(record.id for record in knots if record.id is not None))
         if mark is not None:
             await self._target.end_import(mark)
         return self.report

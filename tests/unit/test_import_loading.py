@@ -133,6 +133,13 @@ async def test_memories_that_point_at_each_other_are_loaded_once_each() -> None:
     assert (report.stored, report.unlinked) == (2, 0)
 
 
+async def test_a_ring_of_memories_larger_than_a_batch_keeps_its_links() -> None:
+    store = Store()
+    report = await load(store, [memory(i, about=i % 5 + 1, superseded_by=7 if i == 2 else None) for i in range(1, 8)])
+    assert [store.memories[i].about for i in range(1, 8)] == [2, 3, 4, 5, 1, 2, 3]
+    assert (store.memories[2].superseded_by, report.stored, report.unlinked) == (7, 7, 0)
+
+
 async def test_a_second_run_stores_nothing() -> None:
     store = Store()
     items = [memory(1, superseded_by=3), memory(2), memory(3)]
