@@ -54,7 +54,9 @@ async def merge(session: Session, prepared: Prepared, new: NewMemory, twin: Twin
         missing = _missing(prepared, stored)
         supersedes: tuple[int, ...] = ()
         if missing.relations:
-            related = await graph.relate(session, new.project_id, twin.id, missing.relations)
+            stated = graph.Stated(new.project_id, twin.id, missing.relations)
+            await graph.relate(session, [stated])
+            related = await graph.end_replaced(session, stated)
             supersedes = tuple(other for other in related.supersedes if other != twin.id)
             if supersedes:
                 await supersede(session, [new.project_id], supersedes, twin.id)
