@@ -24,7 +24,7 @@ from athena_mcp.recall.cache import Fresh, RecallCache
 from athena_mcp.recall.cache_key import cache_key
 from athena_mcp.recall.calibration import NOTHING_RELEVANT
 from athena_mcp.recall.confidence import answer_confidence, answer_signs, hit_confidence, hit_signs, stage_of
-from athena_mcp.recall.depth import goes_to_tier_2, goes_to_tier_3, goes_wider
+from athena_mcp.recall.depth import goes_to_tier_2, goes_to_tier_3, goes_wider, goes_wider_at_once
 from athena_mcp.recall.excerpt import DUE_CHARS, fit
 from athena_mcp.recall.explain import explain
 from athena_mcp.recall.ground import GroundReader, Groundwork
@@ -152,12 +152,14 @@ class Cascade:
         degraded: tuple[str, ...] = ()
         if goes_to_tier_2(request.depth, confidence):
             depth = 2
-            found = answered
+            found, intended = answered, bool(ground.asked.intended)
+            if found.left_out and goes_wider_at_once(confidence, intended=intended):
+                found = _allowed(await widen(self.executor, request, ground, found), request)
             answered, degraded = await self._enrich(request, ground, found)
             confidence = _confidence(ground, answered)
-            if found.left_out and goes_wider(confidence, intended=bool(ground.asked.intended)):
-                wider = _allowed(await widen(self.executor, request, ground, found), request)
-                answered, degraded = await self._enrich(request, ground, wider)
+            if found.left_out and goes_wider(confidence, intended=intended):
+                found = _allowed(await widen(self.executor, request, ground, found), request)
+                answered, degraded = await self._enrich(request, ground, found)
                 confidence = _confidence(ground, answered)
         if goes_to_tier_3(request.depth, request.query):
             depth = 3

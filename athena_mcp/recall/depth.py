@@ -5,7 +5,7 @@ from __future__ import annotations
 from athena_mcp.model import Layer
 from athena_mcp.search.wordforms import CueTable, words
 
-GOOD_ENOUGH = 0.95
+GOOD_ENOUGH = 0.9
 """An answer this probable is given at the depth reached (measured: docs/benchmarks.md, Depth)."""
 WEAK = 0.7
 """Below this the layers that the selection left out are asked as well."""
@@ -31,6 +31,12 @@ def wants_overview(query: str) -> bool:
 def goes_to_tier_2(asked: int | None, confidence: float) -> bool:
     """Whether Tier 1's answer is enriched."""
     return asked >= 2 if asked is not None else confidence < GOOD_ENOUGH
+
+
+def goes_wider_at_once(confidence: float, *, intended: bool) -> bool:
+    """Whether Tier 1's answer is so weak that reading it could not make it strong: the layers left out are asked first,
+    and all is read once."""
+    return not intended and confidence < WEAK_INTENDED
 
 
 def goes_wider(confidence: float, *, intended: bool) -> bool:
