@@ -235,7 +235,7 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
             return
         try:
             await answered.wait()
-        except BaseException:
+        except BaseException:  # whatever it is, a cancellation most likely: the layers are stopped, then it goes on
             call.cancel()
             with anyio.move_on_after(CANCEL_GRACE_S, shield=True):
                 await ended.wait()

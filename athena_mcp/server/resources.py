@@ -83,7 +83,7 @@ async def read_resource(
             text = compact_json(whole_memory(await manager.get(memory_id)))
     except InvalidArgument as error:
         raise _not_found(uri, f"Resource not found: {error}") from error
-    except Exception as error:
+    except Exception as error:  # border: whatever went wrong is told the client in words
         raise MCPError(INTERNAL_ERROR, well_formed(explain(error, "reading the resource"))) from error
     return ReadResourceResult(contents=[TextResourceContents(uri=uri, mime_type=_JSON, text=text)])
 

@@ -59,7 +59,7 @@ class Instruments:
         with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
             try:
                 yield span
-            except BaseException as error:
+            except BaseException as error:  # whatever it is: noted on the span, then raised again
                 span.set_status(Status(StatusCode.ERROR, type(error).__name__))
                 raise
 
