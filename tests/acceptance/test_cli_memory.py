@@ -137,7 +137,7 @@ def test_what_cannot_be_accepted_is_one_line_that_names_it(
 def test_remembered_text_cannot_steer_the_terminal(athena: Athena) -> None:
     athena("remember", "-", "--layer", "semantic", data="port\x1b[2J 8443 \u202e\x9b31m".encode())
     for told in (athena("list").text, athena("recall", "port 8443").text):
-        assert "\\x1b[2J" in told
+        assert "port 8443" in told
         assert not {"\x1b", "\u202e", "\x9b"} & set(told)
 
 
