@@ -166,7 +166,7 @@ async def test_every_count_of_a_thousand_random_recalls_is_right(database: Datab
         nonlocal turn
         turn += 1
         if turn % 3:
-            await anyio.sleep(seconds)
+            await anyio.sleep(seconds)  # the layer that takes so long
             return
         async with database.session() as session:
             await session.fetch("SELECT pg_sleep(%(seconds)s)", {"seconds": seconds})

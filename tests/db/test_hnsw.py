@@ -265,7 +265,7 @@ async def test_a_build_that_is_cancelled_is_made_up_for_once_and_what_it_left_is
             tasks.start_soon(tend_indexes, loaded)
             begun = "SELECT 1 FROM pg_stat_progress_create_index WHERE tuples_done > 0"
             while not ask(loaded_url, begun):  # noqa: ASYNC110  the server has no event to wait for
-                await anyio.sleep(0.005)
+                await anyio.sleep(0.005)  # between two looks at the server
             tasks.cancel_scope.cancel()
         assert indexes(loaded_url) == [("vectors_semantic_hnsw_1", False)]
         assert ask(loaded_url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]

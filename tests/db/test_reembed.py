@@ -173,7 +173,7 @@ async def test_a_store_changes_its_embedder_while_it_answers(
         assert (await fresh.recall("billing", use_cache=False)).degraded == ()
         with anyio.fail_after(20):
             while vectors_by_embedder(database_url) != {NEW_NAME: 39}:  # noqa: ASYNC110  a task in the background
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.01)  # between two looks from outside
     check_store(database_url)
 
 

@@ -498,7 +498,7 @@ async def test_a_store_without_an_embedder_catches_up_when_there_is_one(
         manager = await app.manager()
         with anyio.fail_after(20):
             while ask(database_url, "SELECT count(*) FROM athena.vectors") != [(2,)]:  # noqa: ASYNC110  # seen from outside
-                await anyio.sleep(0.01)
+                await anyio.sleep(0.01)  # between two looks from outside
         assert (await manager.remember("The staging database listens on port 5433.")).vector
         text = "Release.\ndrain the connection pool"
         (vector,) = await static_embedder.embed([text])

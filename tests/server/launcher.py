@@ -27,7 +27,7 @@ async def open_double(settings: Settings) -> AsyncIterator[DoubleApp]:
         sys.stdout.flush()
         os.write(1, b"a stray write\n")
         os.write(2, b"recalling\n")
-        await anyio.sleep(recall_s)
+        await anyio.sleep(recall_s)  # the recall that takes so long
         assert switches.recall_gate is not None
         switches.recall_gate.set()
 

@@ -141,7 +141,7 @@ async def test_changes_in_the_hold_off_are_told_once() -> None:
     async def change() -> None:
         while True:
             counter.touch()
-            await anyio.sleep(0.005)
+            await anyio.sleep(0.005)  # the pace of the changes that are told of
 
     async def announce() -> None:
         await announce_changes(counter, publish, hold_off_s=0.1)

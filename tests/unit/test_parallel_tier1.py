@@ -74,7 +74,7 @@ async def stragglers_ended(executor: Executor) -> None:
     with anyio.fail_after(5):
         # A thread that nobody waits for has no event to set.
         while executor.get_statistics()["stragglers_running"]:  # noqa: ASYNC110
-            await anyio.sleep(0.001)
+            await anyio.sleep(0.001)  # between two looks at the count
 
 
 class Crowd:
@@ -229,7 +229,7 @@ async def test_settings_changed_during_a_call_do_not_reach_it() -> None:
     async def meddling(query: str, context: Context | None, k: int) -> list[str]:
         executor.timeout_seconds = 0.001
         executor.max_concurrent = 1
-        await anyio.sleep(0.05)
+        await anyio.sleep(0.05)  # the layer outlasts the deadline it has just set
         return ["row"]
 
     async with anyio.create_task_group() as task_group:
@@ -361,7 +361,7 @@ async def test_a_single_hanging_layer_times_out_too() -> None:
 
 async def test_the_deadline_begins_when_the_layer_begins_not_when_it_waits_for_its_turn() -> None:
     async def slow(query: str, context: Context | None, k: int) -> list[str]:
-        await anyio.sleep(0.2)
+        await anyio.sleep(0.2)  # the layer that takes so long
         return ["row"]
 
     async with anyio.create_task_group() as task_group:
@@ -573,7 +573,7 @@ async def test_without_a_group_of_the_servers_a_late_layer_is_waited_for_and_sti
     async def unstoppable(query: str, context: Context | None, k: int) -> list[str]:
         with anyio.CancelScope(shield=True):
             while not executor.get_statistics()["stragglers_running"]:  # noqa: ASYNC110
-                await anyio.sleep(0.001)
+                await anyio.sleep(0.001)  # between two looks at the count
         return ["too late"]
 
     executor = Executor(five(graph=unstoppable), timeout_seconds=0.05)
@@ -607,7 +607,7 @@ async def test_cancelling_the_caller_cancels_its_layers_and_the_servers_group_li
                 await anyio.sleep_forever()
             finally:
                 with anyio.CancelScope(shield=True):
-                    await anyio.sleep(0.02)
+                    await anyio.sleep(0.02)  # its tidying up takes so long
                 ended.append(name)
             raise AssertionError
 

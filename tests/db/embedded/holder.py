@@ -89,7 +89,7 @@ class Patience:
         deadline = time.monotonic() + self.timeout_s
         while not done():
             assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.005)
+            time.sleep(0.005)  # other processes announce nothing
 
 
 def gone(pid: int) -> bool:
