@@ -151,8 +151,18 @@ def test_an_id_that_is_in_use_is_refused_and_free_again_afterwards() -> None:
 def test_more_requests_than_are_taken_on_wait_in_the_pipe_and_are_all_answered() -> None:
     with process("0.5") as server:
         server.initialize()
-        sent = {server.send("tools/call", {"name": "recall", "arguments": {"query": "x"}}) for _ in range(1_200)}
-        assert {server.read()["id"] for _ in sent} == sent
+        first = server.send("tools/call", {"name": "recall", "arguments": {"query": "x"}})
+
+        def send_the_rest() -> None:
+            for _ in range(1_199):
+                server.send("tools/call", {"name": "recall", "arguments": {"query": "x"}})
+
+        # Beside the reading: once both pipes are full, who only writes waits for a server that waits for a reader.
+        sender = threading.Thread(target=send_the_rest)
+        sender.start()
+        answered = {server.read()["id"] for _ in range(1_200)}
+        sender.join()
+        assert answered == set(range(first, first + 1_200))
 
 
 def test_subscriptions_have_a_limit_of_their_own_and_hold_nobody_up() -> None:
