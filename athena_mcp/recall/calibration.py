@@ -21,18 +21,18 @@ _FITTED = {
         answer=Logistic(-4.041, (1.355, 0.198, 0.000, 2.564, 1.051, 1.338, -0.449, -1.016, 0.000, 0.000, 0.000, 1.894)),
     ),
     Stage.READ: Constants(
-        hit=Logistic(-8.875, (-0.235, -4.630, 2.774, 1.989, 5.070, 1.860, 1.000, -2.271, 3.706, 1.332)),
+        hit=Logistic(-8.771, (-0.170, -4.589, 2.882, 1.768, 4.906, 2.025, 0.937, -2.126, 3.586, 1.297)),
         answer=Logistic(
-            -4.918, (-0.242, -1.343, 2.671, 1.097, 0.513, 2.492, -0.141, -0.674, 1.513, 0.624, 0.796, 1.572)
+            -4.876, (-0.233, -1.277, 2.919, 1.072, 0.462, 2.454, -0.110, -0.412, 1.423, 0.644, 1.012, 1.270)
         ),
     ),
     Stage.READ_BY_WORDS: Constants(
-        hit=Logistic(-7.578, (0.787, -3.226, 0.000, 2.162, 3.518, 2.219, 1.560, -4.195, 1.799, 1.862)),
-        answer=Logistic(-3.896, (0.249, -1.208, 0.000, 1.226, 0.241, 0.804, 0.174, -1.650, 0.158, 0.840, 1.356, 4.033)),
+        hit=Logistic(-7.535, (0.507, -2.989, 0.000, 2.043, 3.469, 2.276, 1.565, -4.064, 1.891, 1.962)),
+        answer=Logistic(-3.829, (0.213, -0.902, 0.000, 1.247, 0.366, 0.830, 0.108, -1.221, 0.059, 0.923, 1.387, 3.744)),
     ),
 }
 CONSTANTS: Mapping[Stage, Constants] = MappingProxyType(_FITTED)
 """A bias and the weights of the signs, in the order of the classes in athena_mcp/recall/confidence.py."""
 
-NOTHING_RELEVANT = 0.10
+NOTHING_RELEVANT = 0.11
 """Below this probability an answer says that nothing relevant was found."""

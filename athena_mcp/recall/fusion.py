@@ -45,8 +45,13 @@ class Weights:
     """The share of the query's weight that the best lexical hit must have to count in full; see `fuse`."""
     session: float = 0.2
     """How well the session as a whole fits."""
+    telling: float = 0.35
+    """The part of a question's lexical score that goes by what its words tell among the texts read; in a statement each
+    word was chosen to name the thing, and what many name is what it is about."""
 
 
+MOST_TELLING = 1.5
+"""A lexical score grows no more than so many times by what its words tell."""
 SESSION_BEST = 5
 """How many of its memories speak for a session; a long one is not better for being long."""
 
@@ -119,6 +124,8 @@ def with_context(
     With `readings`, coverage counts for none: what was read is known better, what was not is behind it.
     """
     weights = weights or Weights()
+    if readings is not None and not statement:
+        ranked = [_told(row, readings.get(row.candidate.id, UNREAD), weights) for row in ranked]
     own = {row.candidate.id: row for row in ranked}
     best_cosine = max((row.candidate.cosine or 0.0 for row in ranked), default=0.0)
     lent: defaultdict[int, float] = defaultdict(float)
@@ -149,6 +156,14 @@ def with_context(
             Ranked(candidate, score, row.lexical, row.cosine, covered, row.linked, row.intended, context, read, reading)
         )
     return in_order(placed)
+
+
+def _told(row: Ranked, reading: Reading, weights: Weights) -> Ranked:
+    """The row with the lexical part that its words are worth among those that were read."""
+    if not row.lexical or reading.telling == 1.0:
+        return row
+    lexical = row.lexical * min(MOST_TELLING, 1 + weights.telling * (reading.telling - 1))
+    return dataclasses.replace(row, score=row.score - row.lexical + lexical, lexical=lexical)
 
 
 def session_scores(ranked: Iterable[Ranked]) -> dict[str, float]:

@@ -7,6 +7,7 @@ beside the words that a text shares with the query, which a vector of the whole 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from athena_mcp.embed.word_vectors import WordVectors
 
     Matrix = npt.NDArray[np.float32]
+    Vector = npt.NDArray[np.float32]
 
 FADING = 0.85
 FADED = 0.2
@@ -30,6 +32,8 @@ MAX_QUERY_WORDS = 48
 """Of a longer query the heaviest words are read for."""
 HEADING_CHARS = 100
 """The first line of a text, up to here, is what it says it is about."""
+FEWEST_COMPARED = 10
+"""Of fewer texts it says little how many have a word."""
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]+")
@@ -46,6 +50,9 @@ class Reading:
     """The share, by weight, of the query's pairs of adjacent words that are adjacent in the text."""
     heading: float = 0.0
     """How near the query's words come to those of the first line, each counting the same."""
+    telling: float = 1.0
+    """How much the query's words that it has say among the texts read, as a multiple of what they say in the store:
+    below 1 when they are those that most of these texts have, too. Not limited to 1."""
 
 
 UNREAD = Reading()
@@ -104,16 +111,40 @@ def _readings(
     weight = np.array([weights[word] / total for word in asked], np.float32)
     pairs = _pair_weights(query, weights)
     closest = similarity.max(axis=0)
+    all_met = {id: similarity[:, sorted({numbers[word] for word in words})].max(axis=1) for id, words in worded.items()}
+    telling = _telling(weight, np.array([met == 1.0 for met in all_met.values()], np.float32))
     readings = {}
-    for id, words in worded.items():
-        met = similarity[:, sorted({numbers[word] for word in words})].max(axis=1)
+    for (id, words), told in zip(worded.items(), telling, strict=True):
+        met = all_met[id]
         head = sorted({numbers[word] for word in heads[id] if word in numbers})
         readings[id] = Reading(
             interaction=float(weight @ met),
             phrase=_phrase(pairs, words),
             heading=float(closest[head].mean()) if head else 0.0,
+            telling=float(told),
         )
     return readings
+
+
+def _telling(weight: Vector, has: Matrix) -> Vector:
+    """A number for each row of `has`, a text with 1 for each of the query's words in it: `Reading.telling`.
+
+    The texts read are those that answer best, so a word that most of them have does not tell them apart, however rare
+    it is in the store: each word's weight is taken times its inverse frequency among them (Robertson and Sparck Jones,
+    1976, as BM25 has it), as a part of that of a word that none has.
+    """
+    import numpy as np
+
+    count = len(has)
+    if count < FEWEST_COMPARED:
+        return np.ones(count, np.float32)
+    frequency = has.sum(axis=0)
+    rarity = np.log1p((count - frequency + 0.5) / (frequency + 0.5)) / math.log1p((count + 0.5) / 0.5)
+    among = weight * rarity
+    # The words that no text read has keep all their weight and are in the sum: they are what is missing in each.
+    in_store, in_read = has @ weight, has @ (among / among.sum())
+    told: Vector = np.divide(in_read, in_store, out=np.ones(count, np.float32), where=in_store > 0)
+    return told
 
 
 def faded(query: Sequence[str], weights: Mapping[str, float]) -> dict[str, float]:

@@ -7,7 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from athena_mcp.recall.fusion import fuse
+from athena_mcp.recall.fusion import fuse, with_context
+from athena_mcp.recall.reading import Reading
 from athena_mcp.search.candidates import Candidate
 
 AT = datetime(2026, 1, 31, tzinfo=UTC)
@@ -97,3 +98,18 @@ def test_the_parts_of_a_score_add_up_to_it(rows: list[Candidate]) -> None:
     for hit in fuse(rows):
         assert abs(hit.score - (hit.lexical + hit.cosine + hit.linked)) < 1e-9
         assert min(hit.lexical, hit.cosine, hit.linked) >= 0
+
+
+def test_a_question_goes_by_what_its_words_tell_among_what_was_read_and_a_statement_does_not() -> None:
+    ranked = fuse([row(1, lexical=9.0), row(2, lexical=8.5)])
+    readings = {1: Reading(telling=0.5), 2: Reading(telling=1.2)}
+    assert [hit.candidate.id for hit in with_context(ranked, [], readings)] == [2, 1]
+    assert [hit.candidate.id for hit in with_context(ranked, [], readings, statement=True)] == [1, 2]
+    assert [hit.candidate.id for hit in with_context(ranked, [])] == [1, 2]
+
+
+def test_what_was_not_read_keeps_its_lexical_score() -> None:
+    hits = with_context(fuse([row(1, lexical=9.0), row(2, lexical=8.0)]), [], {1: Reading(telling=0.9)})
+    assert [hit.lexical for hit in hits if hit.candidate.id == 2] == [8.0 / 9.0]
+    for hit in hits:
+        assert abs(hit.score - (hit.lexical + hit.cosine + hit.covered + hit.linked + hit.context + hit.read)) < 1e-9

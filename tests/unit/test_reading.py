@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from athena_mcp.embed.word_vectors import WordVectors
-from athena_mcp.recall.reading import faded, read_closely, reading_words
+from athena_mcp.recall.reading import FEWEST_COMPARED, faded, read_closely, reading_words
 
 NEAR = {"picture": 0, "photo": 0, "image": 0, "door": 1, "gate": 1, "ledger": 2}
 """Words with the same number mean nearly the same to the vectors of these tests."""
@@ -70,6 +70,21 @@ def test_a_heading_is_the_first_line_and_every_word_of_it_counts_the_same() -> N
     assert readings[2].heading == pytest.approx(0.5)
 
 
+def test_a_word_that_most_of_the_texts_have_tells_less_than_one_that_few_have() -> None:
+    query = ["studio", "fair"]
+    texts = dict.fromkeys(range(FEWEST_COMPARED), "the studio") | {98: "the fair", 99: "a ledger"}
+    readings = read_closely(query, even(query), texts, None)
+    assert readings[0].telling < 1 < readings[98].telling
+    assert readings[99].telling == 1.0  # it has none of the words, so there is nothing to weigh
+
+
+def test_a_few_texts_say_nothing_of_how_common_a_word_is() -> None:
+    query = ["studio", "fair"]
+    texts = dict.fromkeys(range(FEWEST_COMPARED - 1), "the studio")
+    readings = read_closely(query, even(query), texts, None)
+    assert {reading.telling for reading in readings.values()} == {1.0}
+
+
 def test_compounds_and_scripts_without_spaces_are_taken_apart() -> None:
     assert reading_words("getUserById in src/app_main.py, 7 x") == ["user", "id", "src", "app", "main", "py", "7"]
     assert reading_words("数据库 port") == ["数据", "据库", "port"]
@@ -82,13 +97,15 @@ def test_what_a_statement_says_first_weighs_most() -> None:
     assert "four" not in weights
 
 
-@given(st.lists(st.text(max_size=60), max_size=6), st.text(max_size=60))
+@given(st.lists(st.text(max_size=60), max_size=2 * FEWEST_COMPARED), st.text(max_size=60))
 def test_a_reading_is_a_share_whatever_the_texts(texts: list[str], query: str) -> None:
     words = reading_words(query)
     readings = read_closely(words, even(words), dict(enumerate(texts)), word_vectors())
     for reading in readings.values():
         for value in (reading.interaction, reading.phrase, reading.heading):
             assert -1e-6 <= value <= 1 + 1e-6
+        assert np.isfinite(reading.telling)
+        assert reading.telling > 0
 
 
 def test_words_beyond_the_capacity_are_forgotten_and_come_back_the_same() -> None:
