@@ -24,8 +24,9 @@ from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.request import check_request as check_recall
 from athena_mcp.recall.session import SessionContexts
 from athena_mcp.recall.tier1 import EMPTY
-from athena_mcp.remember.load import BulkLoader, LoadReport, MemoryRecord
+from athena_mcp.remember.load import BulkLoader
 from athena_mcp.remember.pipeline import RememberPipeline
+from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.remember.request import check_request as check_remember
 from athena_mcp.search.candidates import Candidate
 from athena_mcp.search.scope import read_scope
@@ -326,9 +327,9 @@ class MemoryManager:
         async with self._database.session() as session:
             await end_import(session, mark)
 
-    def ahead(self, record: MemoryRecord) -> MemoryRecord:
-        """The record checked and redacted before its turn; see `BulkLoader.ahead`."""
-        return self._loader.ahead(record)
+    async def ahead(self, records: Sequence[MemoryRecord]) -> list[MemoryRecord]:
+        """The records made ready before their turn; see `BulkLoader.ahead`."""
+        return await self._loader.ahead(records)
 
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None

@@ -34,13 +34,11 @@ class Violation:
 
 _DERIVED: LiteralString = """
 WITH documents AS MATERIALIZED (
-    SELECT m.project_id, m.id, m.layer, m.content, m.also,
-        least((SELECT coalesce(sum(t.tf), 1) FROM athena.terms_of(athena.search_config(), m.content) t), 32767)::bigint
-            AS length
-    FROM athena.memories m WHERE m.superseded_at IS NULL
+    SELECT m.project_id, m.id, m.layer, t.term, t.tf, t.length
+    FROM athena.memories m, athena.document_terms(athena.search_config(), m.content, m.also) t
+    WHERE m.superseded_at IS NULL
 ), found AS MATERIALIZED (
-    SELECT d.project_id, t.term, d.id, t.tf::integer AS tf, d.length::integer AS length, d.layer
-    FROM documents d, athena.terms_of(athena.search_config(), d.content || E'\\n' || d.also) t
+    SELECT project_id, term, id, tf, length, layer FROM documents WHERE term IS NOT NULL
 ), kept AS (
     SELECT p.project_id, t.term, p.memory_id, p.tf::integer, p.length::integer, p.layer
     FROM athena.postings p JOIN athena.terms t ON t.project_id = p.project_id AND t.id = p.term_id
@@ -49,7 +47,8 @@ WITH documents AS MATERIALIZED (
 ), kept_frequencies AS (
     SELECT project_id, term, df FROM athena.terms
 ), totals AS (
-    SELECT project_id, layer, count(*)::bigint AS memories, sum(length)::bigint AS terms FROM documents GROUP BY 1, 2
+    SELECT project_id, layer, count(*)::bigint AS memories, sum(length)::bigint AS terms
+    FROM (SELECT DISTINCT project_id, layer, id, length FROM documents) AS d GROUP BY 1, 2
 ), kept_totals AS (
     SELECT project_id, layer, memories, terms FROM athena.layer_totals WHERE memories > 0 OR terms > 0
 )

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import anyio
+import anyio.to_thread
+
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument
@@ -19,6 +22,7 @@ from athena_mcp.model import Layer, ProceduralDetails
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.pipeline import new_memory
 from athena_mcp.remember.prepare import Prepared, prepare
+from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import check_request
 from athena_mcp.search.vector_arm import VectorArm
@@ -29,45 +33,6 @@ if TYPE_CHECKING:
     from athena_mcp.embed.embedder import Vector
 
 MAX_COUNT = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRecord:
-    """A memory as it comes from a file or a history; the same loose shapes as `remember`'s arguments.
-
-    `line` is where it came from, for error messages.
-    """
-
-    content: str
-    project: str
-    layer: str | None = None
-    tags: Sequence[str] = ()
-    importance: float = 0.5
-    occurred_at: str | datetime | None = None
-    created_at: str | datetime | None = None
-    session_id: str | None = None
-    details: Mapping[str, Any] | None = None
-    relations: Sequence[Mapping[str, str]] = ()
-    key: str | None = None
-    id: int | None = None
-    about: int | None = None
-    superseded_by: int | None = None
-    superseded_at: str | datetime | None = None
-    line: int | None = None
-    exported: bool = False
-    """From an export, whose relations say themselves which of them have ended."""
-    prepared: Prepared | None = field(default=None, compare=False, repr=False)
-    """What `BulkLoader.ahead` made of all the rest but the links; whoever changes that leaves it out."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadReport:
-    """What became of a batch. `ids` maps a record's id to the id in the store, whether stored now or found there."""
-
-    stored: int = 0
-    duplicates: int = 0
-    redacted: int = 0
-    ids: Mapping[int, int] = field(default_factory=dict)
 
 
 class _Row(NamedTuple):
@@ -88,7 +53,7 @@ class _Known(NamedTuple):
     live: bool
 
 
-# memories_unique_key and memories_by_content serve its two halves.
+# memories_unique_key and memories_by_content serve its two halves. In binary, hashes cost the driver next to nothing.
 _KNOWN = """
 SELECT project_id, id, layer::text, key, content_hash, occurred_at, created_at, about_id, superseded_at IS NULL
 FROM athena.memories WHERE project_id = ANY (%(projects)s) AND key = ANY (%(keys)s)
@@ -96,7 +61,7 @@ UNION
 SELECT m.project_id, m.id, m.layer::text, m.key, m.content_hash, m.occurred_at, m.created_at, m.about_id,
     m.superseded_at IS NULL
 FROM athena.memories m
-WHERE m.project_id = ANY (%(projects)s) AND m.content_hash = ANY (%(hashes)s::bytea[])
+WHERE m.project_id = ANY (%(projects)s) AND m.content_hash = ANY (%(hashes)b::bytea[])
 """
 # Fresh ids come after all that are kept.
 _KEEP_IDS = """
@@ -117,11 +82,17 @@ class BulkLoader:
     redactor: Redactor
     limits: WriteLimits = field(default_factory=WriteLimits)
 
-    def ahead(self, record: MemoryRecord) -> MemoryRecord:
-        """The record checked and redacted, so that `load` need not do it; from any thread.
+    async def ahead(self, records: Sequence[MemoryRecord]) -> list[MemoryRecord]:
+        """The records checked, redacted and embedded in worker threads, so that `load` need not do it.
 
         One that cannot be accepted comes back as it is, for `load` to refuse.
         """
+        checked = await anyio.to_thread.run_sync(lambda: [self._checked(record) for record in records])
+        texts = [record.prepared.meaning for record in checked if record.prepared is not None]
+        vectors = iter(await self._embed(texts))
+        return [record if record.prepared is None else replace(record, vector=next(vectors)) for record in checked]
+
+    def _checked(self, record: MemoryRecord) -> MemoryRecord:
         try:
             return replace(record, prepared=self._prepare(record))
         except InvalidArgument:
@@ -137,7 +108,7 @@ class BulkLoader:
         if not records:
             return LoadReport()
         prepared = [self._prepare(record) for record in records]
-        embedded = await self._embed(prepared)
+        embedded = await self._embedded(records, prepared)
         async with self.database.session() as session:
             projects = await ensure_projects(session, [row.request.project for row in prepared])
             for name, count in Counter(row.request.project for row in prepared).items():
@@ -186,20 +157,26 @@ class BulkLoader:
                 raise
             raise InvalidArgument(f"line {record.line}: {error.argument}", error.problem) from error
 
-    async def _embed(self, prepared: Sequence[Prepared]) -> Sequence[Vector] | None:
+    async def _embedded(self, records: Sequence[MemoryRecord], prepared: Sequence[Prepared]) -> Sequence[Vector | None]:
+        """The vector of each record; None for one that cannot be had now."""
+        late = [row.meaning for record, row in zip(records, prepared, strict=True) if record.vector is None]
+        vectors = iter(await self._embed(late))
+        return [next(vectors) if record.vector is None else record.vector for record in records]
+
+    async def _embed(self, texts: Sequence[str]) -> Sequence[Vector | None]:
         embedder = self.vectors.embedder
-        if embedder is None:
-            return None
+        if embedder is None or not texts:
+            return [None] * len(texts)
         try:
-            return await embedder.embed([row.meaning for row in prepared])
+            return await embedder.embed(texts)
         except EmbedderUnavailable:
-            return None
+            return [None] * len(texts)
 
     async def _store(
         self,
         session: Session,
         rows: Sequence[_Row],
-        embedded: Sequence[Vector] | None,
+        embedded: Sequence[Vector | None],
         keep_ids: bool,
         known_ids: Mapping[int, int],
     ) -> LoadReport:
@@ -222,8 +199,8 @@ class BulkLoader:
                     memory = replace(memory, id=stored_id)
                 twins.add(memory)
                 new.append((memory, row))
-                if embedded is not None and memory.superseded_at is None:
-                    vectors.append(NewVector(memory.project_id, stored_id, memory.layer, embedded[position]))
+                if (vector := embedded[position]) is not None and memory.superseded_at is None:
+                    vectors.append(NewVector(memory.project_id, stored_id, memory.layer, vector))
             if own is not None:
                 ids[own] = stored_id
         linked = [(_linked(memory, row.record, ids, known_ids), row) for memory, row in new]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from athena_mcp.model import MAX_CONTENT_CHARS, MAX_ITEM_CHARS, MAX_NAME_CHARS, EpisodicKind, Layer
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.git_log import Commit
 
 TAG = "git"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from athena_mcp.errors import TransferError
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.rows import FORMAT_VERSION
 
 MAX_LINE_BYTES = 8 * 1024 * 1024

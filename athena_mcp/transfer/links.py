@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 
 
 @dataclass(frozen=True, slots=True)

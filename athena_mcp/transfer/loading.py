@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -14,15 +16,18 @@ import anyio
 import anyio.to_thread
 
 from athena_mcp.errors import InvalidArgument, TransferError
-from athena_mcp.remember.load import LoadReport, MemoryRecord
+from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.transfer.jsonl import BadLine
 from athena_mcp.transfer.links import LinkOrder, trim
 
 T = TypeVar("T")
 
-BATCH_RECORDS = 200
-"""Memories in one transaction: enough to embed and insert together, few enough to lose little on an interrupt."""
-
+BATCH_RECORDS = 400
+"""Memories in one transaction, some 0.2 s: enough that each term is counted once for many of them, few enough that
+other writers of the project wait little, and that little is lost on an interrupt."""
+SWITCH_S = 0.0005
+"""How long the thread that makes the next batch ready may keep the others waiting. With Python's 5 ms each of a batch's
+statements would wait that long for its turn."""
 
 MAX_PROBLEMS = 1_000
 """Of so many skipped lines it is told why."""
@@ -31,8 +36,8 @@ MAX_PROBLEMS = 1_000
 class Target(Protocol):
     """What is loaded into; `MemoryManager` is one."""
 
-    def ahead(self, record: MemoryRecord) -> MemoryRecord:
-        """The record made ready for `load`, from any thread."""
+    async def ahead(self, records: Sequence[MemoryRecord]) -> list[MemoryRecord]:
+        """The same records, made ready for `load` as far as can be done before their turn."""
 
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
@@ -87,11 +92,27 @@ class Loader:
         Raises TransferError naming the line and the field of the first bad one, unless bad ones are skipped; the
         batches before it are stored.
         """
+        with _switching_every(SWITCH_S):
+            return await self._run(items, mark, progress)
+
+    async def _run(
+        self, items: Iterator[MemoryRecord | BadLine], mark: str | None, progress: Callable[[int], None]
+    ) -> ImportReport:
         self._keep_ids = mark is not None and await self._target.begin_import(mark)
         order = LinkOrder()
-        async for batch in self._batches(items):
-            await self._load(itertools.chain.from_iterable(order.place(record) for record in self._good(batch)))
+        batch = await self._ready(items)
+        while batch:
+            following: _Kept[list[MemoryRecord | BadLine]] = _Kept()
+            stored: _Kept[None] = _Kept()
+            # The next batch is read, checked and embedded while the database is busy with this one.
+            async with anyio.create_task_group() as side_by_side:
+                side_by_side.start_soon(following.keep, partial(self._ready, items))
+                await stored.keep(partial(self._place, batch, order))
+                if stored.failed:
+                    side_by_side.cancel_scope.cancel()
+            stored.result()
             progress(len(batch))
+            batch = following.result()
         rest = order.rest()
         while held := list(itertools.islice(rest, self._batch_records)):
             await self._load(held)
@@ -102,19 +123,14 @@ class Loader:
             await self._target.end_import(mark)
         return self.report
 
-    async def _batches(self, items: Iterator[MemoryRecord | BadLine]) -> AsyncIterator[list[MemoryRecord | BadLine]]:
-        """The batches, each read and made ready in a thread while the database is busy with the one before."""
-        ahead = _InThread(partial(self._take, items))
-        while batch := await ahead.result():
-            ahead = _InThread(partial(self._take, items))
-            yield batch
+    async def _ready(self, items: Iterator[MemoryRecord | BadLine]) -> list[MemoryRecord | BadLine]:
+        """The next batch, as ready as can be."""
+        batch = await _InThread(lambda: list(itertools.islice(items, self._batch_records))).result()
+        ready = iter(await self._target.ahead([item for item in batch if not isinstance(item, BadLine)]))
+        return [item if isinstance(item, BadLine) else next(ready) for item in batch]
 
-    def _take(self, items: Iterator[MemoryRecord | BadLine]) -> list[MemoryRecord | BadLine]:
-        """The next batch."""
-        return [
-            item if isinstance(item, BadLine) else self._target.ahead(item)
-            for item in itertools.islice(items, self._batch_records)
-        ]
+    async def _place(self, batch: Sequence[MemoryRecord | BadLine], order: LinkOrder) -> None:
+        await self._load(itertools.chain.from_iterable(order.place(record) for record in self._good(batch)))
 
     def _good(self, batch: Sequence[MemoryRecord | BadLine]) -> list[MemoryRecord]:
         good = []
@@ -174,6 +190,45 @@ class Loader:
             f"{problem}. Nothing of its batch was stored; {before:,} memories before it are. Correct it and import "
             "the file again (what is stored counts as duplicate), or pass --skip-bad."
         ) from cause
+
+
+@contextmanager
+def _switching_every(seconds: float) -> Iterator[None]:
+    """Let threads take turns that often, for as long as this lasts."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, seconds))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+class _Kept(Generic[T]):
+    """What a call came to, kept until it is asked for: its value, or its error."""
+
+    def __init__(self) -> None:
+        self._values: list[T] = []
+        self._error: BaseException | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended with an error."""
+        return self._error is not None
+
+    async def keep(self, call: Callable[[], Awaitable[T]]) -> None:
+        """Make the call."""
+        try:
+            self._values.append(await call())
+        except anyio.get_cancelled_exc_class():
+            raise
+        except BaseException as error:  # noqa: BLE001  # the border of a task: `result` raises it again
+            self._error = error
+
+    def result(self) -> T:
+        """What it returned, or raises what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._values[0]
 
 
 class _InThread(Generic[T]):

@@ -10,7 +10,7 @@ from athena_mcp.app import App
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
 from athena_mcp.model import Layer
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.search.lexical import K1, B
 from tests.db.invariants import check_store
 from tests.db.stores import ask
@@ -197,3 +197,22 @@ async def test_the_score_is_bm25_over_project_and_global_together(
     assert result.explanation is not None
     relative = {row["id"]: row["lexical"] for row in result.explanation["scores"] if row["lexical"] > 0}
     assert relative == {memory_id: pytest.approx(value / best, abs=0.0006) for memory_id, value in expected.items()}
+
+
+async def test_no_index_hangs_on_a_frequency(shared: MemoryManager, database_url: str) -> None:
+    # PostgreSQL updates a row in place only when no indexed column changes, and every memory changes some thirty.
+    indexes = ask(database_url, "SELECT indexdef FROM pg_indexes WHERE schemaname = 'athena' AND tablename = 'terms'")
+    assert indexes
+    assert not [definition for (definition,) in indexes if "df" in definition]
+
+
+async def test_a_word_that_occurs_hundreds_of_times_is_counted_in_each_part_and_forgotten_whole(
+    manager: MemoryManager, database_url: str
+) -> None:
+    receipt = await manager.remember(
+        "retry " * 300, layer="procedural", details={"steps": ["retry it " * 100, "retry that " * 100]}
+    )
+    check_store(database_url)
+    await manager.forget(receipt.id)
+    check_store(database_url)
+    assert ask(database_url, "SELECT count(*) FROM athena.terms") == [(0,)]

@@ -9,7 +9,7 @@ import pytest
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
 from athena_mcp.model import EpisodicDetails, Layer, Memory, Outcome, ProceduralDetails, ProspectiveDetails, TaskStatus
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.rows import memory_to_row
 from tests.db.invariants import check_store
 from tests.db.stores import ask, row_counts

@@ -18,7 +18,7 @@ from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import InvalidArgument, StorageError
 from athena_mcp.manager import MemoryManager
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from tests.acceptance.command import Athena
 from tests.db.invariants import check_store
 from tests.db.stores import ask, new_database, tables

@@ -11,7 +11,7 @@ from athena_mcp.config import Settings, resolve_settings
 from athena_mcp.errors import ConfigurationError, LimitReached
 from athena_mcp.manager import MemoryManager
 from athena_mcp.remember.limits import WriteLimits
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from tests.conftest import PROJECT
 
 

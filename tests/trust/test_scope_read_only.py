@@ -21,7 +21,7 @@ from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import ConfigurationError, MigrationError, ReadOnly, StorageError
 from athena_mcp.manager import MemoryManager
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.server.stdio_client import host_environment
 from tests.acceptance.command import Athena
 from tests.conftest import PROJECT, other_database

@@ -21,7 +21,7 @@ from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
-from athena_mcp.remember.load import LoadReport, MemoryRecord
+from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.transfer.export import write_export
 from athena_mcp.transfer.jsonl import Source
 from athena_mcp.transfer.loading import Loader
@@ -100,8 +100,8 @@ class Breaking:
     async def end_import(self, mark: str) -> None:
         await self.manager.end_import(mark)
 
-    def ahead(self, record: MemoryRecord) -> MemoryRecord:
-        return self.manager.ahead(record)
+    async def ahead(self, records: Sequence[MemoryRecord]) -> list[MemoryRecord]:
+        return await self.manager.ahead(records)
 
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None

@@ -23,7 +23,7 @@ from athena_mcp.model import (
     ProceduralDetails,
     Relation,
 )
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.export import open_target
 from athena_mcp.transfer.jsonl import parse_line
 from athena_mcp.transfer.rows import Header, exact_time, memory_to_row, to_line

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from athena_mcp.errors import TransferError
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.jsonl import MAX_LINE_BYTES, BadLine, Source, open_source, parse_line
 
 HEADER = b'{"athena_export":1,"version":"0","exported_at":"2026-01-01T00:00:00Z","projects":[]}\n'

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import anyio
 import pytest
 
 from athena_mcp.errors import InvalidArgument, TransferError
-from athena_mcp.remember.load import LoadReport, MemoryRecord
+from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.transfer.jsonl import BadLine
 from athena_mcp.transfer.links import LinkOrder
 from athena_mcp.transfer.loading import ImportReport, Loader
@@ -38,8 +40,8 @@ class Store:
     async def end_import(self, mark: str) -> None:
         self.unfinished = None
 
-    def ahead(self, record: MemoryRecord) -> MemoryRecord:
-        return record
+    async def ahead(self, records: Sequence[MemoryRecord]) -> list[MemoryRecord]:
+        return list(records)
 
     async def load(
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
@@ -207,6 +209,52 @@ async def test_progress_counts_what_was_taken() -> None:
     steps: list[int] = []
     await Loader(Store(), batch_records=2).run(iter([memory(1), memory(2), memory(3)]), progress=steps.append)
     assert steps == [2, 1]
+
+
+@dataclass
+class Busy(Store):
+    """Takes a batch only when the one after it has been made ready."""
+
+    ready: int = 0
+    following: anyio.Event = field(default_factory=anyio.Event)
+
+    async def ahead(self, records: Sequence[MemoryRecord]) -> list[MemoryRecord]:
+        self.ready += 1
+        if self.ready == 2:
+            self.following.set()
+        return list(records)
+
+    async def load(
+        self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
+    ) -> LoadReport:
+        with anyio.fail_after(10):
+            await self.following.wait()
+        return await Store.load(self, records, keep_ids=keep_ids, known_ids=known_ids)
+
+
+async def test_a_batch_is_made_ready_while_the_one_before_is_stored() -> None:
+    store = Busy()
+    report = await load(store, [memory(1), memory(2), memory(3)])
+    assert (report.stored, store.batches) == (3, [2, 1])
+
+
+async def test_what_breaks_while_reading_on_comes_after_the_batch_before_it() -> None:
+    def breaking() -> Iterator[MemoryRecord]:
+        yield from (memory(1), memory(2))
+        raise TransferError("the file ends in the middle")
+
+    store = Store()
+    with pytest.raises(TransferError, match="in the middle"):
+        await Loader(store, batch_records=2).run(breaking())
+    assert set(store.memories) == {1, 2}
+
+
+async def test_an_import_leaves_the_threads_turns_as_they_were() -> None:
+    before = sys.getswitchinterval()
+    await load(Store(), [memory(1)])
+    with pytest.raises(TransferError):
+        await load(Store(), [memory(1, "bad")])
+    assert sys.getswitchinterval() == before
 
 
 def test_what_has_no_links_streams_through() -> None:

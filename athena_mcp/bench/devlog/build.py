@@ -24,7 +24,7 @@ from athena_mcp.bench.devlog.history import ChangelogRepository, Introductions
 from athena_mcp.bench.failure import BenchFailed
 from athena_mcp.bench.quality.case import Case, CaseMemory, CaseQuery
 from athena_mcp.jsonable import isoformat
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.git_history import commit_to_record
 from athena_mcp.transfer.git_log import Commit, GitRange
 

@@ -12,7 +12,7 @@ import anyio
 from athena_mcp.bench.progress import Advance
 from athena_mcp.bench.quality.case import CaseMemory
 from athena_mcp.manager import MemoryManager
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.server.stdio_client import StdioClient
 
 BATCH = 200

@@ -16,7 +16,7 @@ from typing import Any
 
 from athena_mcp.bench.synthetic import vocabulary as v
 from athena_mcp.model import Layer
-from athena_mcp.remember.load import MemoryRecord
+from athena_mcp.remember.record import MemoryRecord
 
 SESSION_MEMORIES = 20
 LAYERS = tuple(Layer)
