@@ -32,6 +32,7 @@ class Violation:
     times: int
 
 
+_CURRENT: LiteralString = "to_regprocedure('athena.document_terms(regconfig, text, text)') IS NOT NULL"
 _DERIVED: LiteralString = """
 WITH documents AS MATERIALIZED (
     SELECT m.project_id, m.id, m.layer, t.term, t.tf, t.length
@@ -157,6 +158,9 @@ async def verify_store(connection: psycopg.AsyncConnection[Any]) -> list[Finding
     there = await (await connection.execute("SELECT to_regclass('athena.vectors') IS NOT NULL")).fetchone()
     if not there or not there[0]:
         return [Finding(NAME, "ok", "nothing stored yet")]
+    current = await (await connection.execute(f"SELECT {_CURRENT}")).fetchone()
+    if not current or not current[0]:
+        return [Finding(NAME, "warning", "its schema is older than this Athena", "Start a server, which brings it up.")]
     found = await violations(connection)
     if not found:
         row = await (await connection.execute("SELECT count(*) FROM athena.memories")).fetchone()

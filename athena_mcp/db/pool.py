@@ -298,9 +298,10 @@ SESSION_SETTINGS = {
 
 def unreachable(error: psycopg.Error) -> str:
     """Why no connection could be made, without the address's password, which libpq's own text never shows."""
+    # libpq says what went wrong first, and goes on with hints, one for each address that it tried.
     reason = str(error).strip().splitlines()
-    detail = reason[-1] if reason else type(error).__name__
-    return f"The database cannot be reached: {detail}. Run `athena-mcp doctor`."
+    detail = reason[0].strip().rstrip(".") if reason else type(error).__name__
+    return f"The database cannot be reached: {detail}. `athena-mcp doctor` looks into it."
 
 
 def _is_coming_up(error: psycopg.OperationalError) -> bool:

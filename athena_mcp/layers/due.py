@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
@@ -38,6 +38,8 @@ class Due:
     project_id: int
     memory_id: int
     because: str
+    asked_for: bool = False
+    """Whether words of the question made it due, so that it is part of the answer."""
 
 
 class Fired(NamedTuple):
@@ -104,11 +106,12 @@ def due_of(fired: Iterable[Fired], situation: Situation) -> tuple[Due, ...]:
     """The tasks that have come due, most urgent first, at most MAX_DUE."""
     due: dict[tuple[int, int], Due] = {}
     for row in fired:
-        because = _reason(row, situation)
-        if because and (row.project_id, row.memory_id) not in due:
-            due[row.project_id, row.memory_id] = Due(row.project_id, row.memory_id, because)
-            if len(due) == MAX_DUE:
-                break
+        because, known = _reason(row, situation), due.get((row.project_id, row.memory_id))
+        asked_for = row.kind == "phrase"
+        if because and known is None and len(due) < MAX_DUE:
+            due[row.project_id, row.memory_id] = Due(row.project_id, row.memory_id, because, asked_for)
+        elif because and known is not None and asked_for:
+            due[row.project_id, row.memory_id] = replace(known, asked_for=True)
     return tuple(due.values())
 
 

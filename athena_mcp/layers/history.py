@@ -65,6 +65,12 @@ _RETAG = """
 UPDATE athena.memories SET tags = %(tags)s::text[], also = %(also)s, updated_at = now()
 WHERE project_id = %(project)s AND id = %(id)s
 """
+_TAKE_KEY = """
+UPDATE athena.memories SET key = %(key)s, updated_at = now()
+WHERE project_id = %(project)s AND id = %(id)s AND key IS NULL
+    AND NOT EXISTS (SELECT 1 FROM athena.memories k WHERE k.project_id = %(project)s AND k.key = %(key)s)
+RETURNING id
+"""
 _TOUCH = "UPDATE athena.memories SET updated_at = now() WHERE project_id = %(project)s AND id = %(id)s"
 _COUNT_RELATIONS = "SELECT count(*) FROM athena.relations WHERE project_id = %(project)s AND memory_id = %(id)s"
 _UNLINK = """
@@ -138,6 +144,12 @@ async def touch(session: Session, project_id: int, memory_id: int) -> None:
 async def retag(session: Session, project_id: int, memory_id: int, tags: Sequence[str], also: str) -> None:
     """Give a memory other tags, and what else it is found by; the index follows."""
     await session.execute(_RETAG, {"project": project_id, "id": memory_id, "tags": list(tags), "also": also})
+
+
+async def take_key(session: Session, project_id: int, memory_id: int, key: str) -> bool:
+    """Give a memory without a key one that no other memory has; whether it took it."""
+    values = {"project": project_id, "id": memory_id, "key": key}
+    return bool(await session.fetch(_TAKE_KEY, values))
 
 
 async def linked_projects(session: Session, memory_id: int) -> set[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -54,7 +53,7 @@ WHERE project_id = %(project)s AND memory_id = %(memory)s
 # The primary keys of both tables serve it. What is finished is no answer to what is open.
 _OPEN = """
 SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
-    (CASE d.priority WHEN 'critical' THEN 1.0 WHEN 'high' THEN 0.9 WHEN 'medium' THEN 0.8 ELSE 0.7 END)::float8
+    1 - 0.001 * (row_number() OVER (ORDER BY d.priority DESC, d.due_at NULLS LAST, m.at DESC, m.id DESC) - 1)::float8
         AS linked
 FROM athena.prospective_details d
 JOIN athena.memories m ON m.project_id = d.project_id AND m.id = d.memory_id
@@ -63,7 +62,7 @@ WHERE d.project_id = ANY (%(projects)s) AND d.status IN ('pending', 'in_progress
     AND (%(since)s::timestamptz IS NULL OR m.at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
     AND m.tags @> %(tags)s::text[]
-ORDER BY d.priority DESC, d.due_at NULLS LAST, m.at DESC LIMIT %(limit)s
+ORDER BY linked DESC LIMIT %(limit)s
 """
 
 
@@ -131,11 +130,10 @@ async def set_status(session: Session, project_id: int, memory_id: int, status: 
 async def search(session: Session, query: Search) -> list[Candidate]:
     """The tasks that fit the query, by relevance; what is due stands beside them (athena_mcp/layers/due.py).
 
-    Where the open tasks as such are wanted, the most urgent of them join, whatever words they have.
+    Where the open tasks as such are wanted, it is those, whatever words they have; `linked` falls with their urgency.
     """
-    candidates = await find_candidates(session, query, Layer.PROSPECTIVE)
     if not query.open_tasks:
-        return candidates
+        return await find_candidates(session, query, Layer.PROSPECTIVE)
     values = {
         "projects": query.project_ids,
         "limit": query.limit,
@@ -143,8 +141,4 @@ async def search(session: Session, query: Search) -> list[Candidate]:
         "until": query.filters.until,
         "tags": list(query.filters.tags),
     }
-    tasks = {row.id: row for row in await session.fetch(_OPEN, values, rows=class_row(Candidate))}
-    for row in candidates:
-        if row.id in tasks:
-            tasks[row.id] = dataclasses.replace(row, linked=tasks[row.id].linked)
-    return list(tasks.values())
+    return await session.fetch(_OPEN, values, rows=class_row(Candidate))

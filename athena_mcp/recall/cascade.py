@@ -34,7 +34,7 @@ from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.prepared import PreparedContext
 from athena_mcp.recall.query_method import QueryMethod
 from athena_mcp.recall.request import RecallRequest, check_request
-from athena_mcp.recall.tier1 import Answered, ask_layers, widen
+from athena_mcp.recall.tier1 import Answered, ask_layers, open_tasks, widen
 from athena_mcp.recall.tier2 import enrich
 from athena_mcp.recall.tier3 import Source, synthesise
 from athena_mcp.search.candidates import Candidate, Search
@@ -64,6 +64,8 @@ class Shown:
 
 COMPOSED = 3
 """The depth at which an answer is composed."""
+LISTED = 0.95
+"""How sure a list of the open tasks is: it is read, and only the question may have been meant otherwise."""
 MAX_COMPOSED = 20
 """Hits that Tier 3 composes at most, unless more are asked for."""
 
@@ -126,9 +128,7 @@ class Cascade:
             elapsed_ms=0.0,
             degraded=degraded,
             confidence=outcome.confidence,
-            nothing_relevant=outcome.confidence < NOTHING_RELEVANT
-            and not shown.due
-            and not _lists_tasks(ground, shown),
+            nothing_relevant=outcome.confidence < NOTHING_RELEVANT and not any(task.asked_for for task in ground.due),
             brief=None if outcome.confidence < NOTHING_RELEVANT else shown.brief,
             explanation=trace,
         )
@@ -147,6 +147,8 @@ class Cascade:
                 f"No layer answered: {'; '.join(sorted(reasons))}. Try again, or see `athena-mcp doctor`."
             )
         answered = _allowed(answered, request)
+        if ground.search.open_tasks and (tasks := open_tasks(answered)) is not None:
+            return Outcome(tasks, request.depth or 1, LISTED)
         confidence = _confidence(ground, answered)
         depth = 1
         degraded: tuple[str, ...] = ()
@@ -201,20 +203,32 @@ class Cascade:
                 replaced_ids = await find_replaced(session, ground.scope.ids, ids, MAX_COMPOSED)
             wanted = [*ids, *replaced_ids, *(task.memory_id for task in ground.due)]
             memories = await read_memories(session, ground.scope.ids, wanted)
-        stage = _stage(ground, outcome.answered)
-        signs = hit_signs(ranked, ground.search.lexical, len(best))
+        sure = _hit_confidences(ground, outcome, len(best))
         hits = [
-            Hit(memories[row.candidate.id], row.score, hit_confidence(sign, stage))
-            for row, sign in zip(best, signs, strict=True)
+            Hit(memories[row.candidate.id], row.score, confidence)
+            for row, confidence in zip(best, sure, strict=True)
             if row.candidate.id in memories
         ]
         because = {task.memory_id: task.because for task in ground.due if task.memory_id in memories}
         due = fit([Hit(memories[memory_id], 0.0) for memory_id in because], DUE_CHARS)
         tasks = tuple(DueTask(hit.memory, because[hit.memory.id], hit.text) for hit in due)
         if not composing:
-            return Shown(fit(hits), tasks)
+            return Shown(fit(hits, query=request.query), tasks)
         replaced = [memories[memory_id] for memory_id in replaced_ids if memory_id in memories]
         return _composed(request, hits, replaced, tasks)
+
+
+def _hit_confidences(ground: Groundwork, outcome: Outcome, count: int) -> list[float]:
+    """The probability of each of the first hits: no more than that of the answer that holds it, and none above one that
+    stands before it, which would deny the order."""
+    if outcome.answered.listed:
+        return [outcome.confidence] * count
+    stage, least = _stage(ground, outcome.answered), outcome.confidence
+    sure = []
+    for signs in hit_signs(outcome.answered.ranked, ground.search.lexical, count):
+        least = min(least, hit_confidence(signs, stage))
+        sure.append(least)
+    return sure
 
 
 def _composed(
@@ -233,12 +247,7 @@ def _composed(
     synthesis = synthesise(sources, query=request.query, k=request.k)
     by_id = {hit.memory.id: hit for hit in hits}
     shown = [by_id[memory_id] for memory_id in synthesis.order[: request.k]]
-    return Shown(fit(shown), due, synthesis.brief, synthesis.notes)
-
-
-def _lists_tasks(ground: Groundwork, shown: Shown) -> bool:
-    """Whether the open tasks were wanted as such, and there are some: they answer, whatever their words."""
-    return ground.search.open_tasks and any(hit.memory.layer is Layer.PROSPECTIVE for hit in shown.hits)
+    return Shown(fit(shown, query=request.query), due, synthesis.brief, synthesis.notes)
 
 
 def _stage(ground: Groundwork, answered: Answered) -> Stage:

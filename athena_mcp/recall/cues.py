@@ -122,10 +122,23 @@ LISTING_WORDS = frozenset(
             "planned",
         ),
         *("unfinished", "task", "tasks", "todo", "todos", "goal", "goals", "item", "items", "work", "what's", "whats"),
-        *("list", "show", "currently", "today", "project", "must"),
+        *("list", "show", "give", "tell", "currently", "current", "today", "project", "must", "everything", "anything"),
+        *("urgent", "urgency", "priority", "priorities", "important", "critical", "high", "highest", "overdue"),
+        *("backlog", "undone", "order", "ordered", "sort", "sorted"),
     }
 )
 """Words of a question that wants the tasks themselves; any other word says what they should be about."""
+
+TASK_WORDS = frozenset(
+    {
+        *("task", "tasks", "todo", "todos", "goal", "goals", "backlog", "pending", "outstanding", "overdue", "urgent"),
+        *("unfinished", "undone", "remaining"),
+    }
+)
+"""Each of these alone says that tasks are meant."""
+
+OPEN_THINGS = frozenset({"what", "what's", "whats", "anything", "everything", "all", "items", "item", "work"})
+"""Beside one of these *open* says so, too."""
 
 QUESTION_OPENERS = frozenset(
     {

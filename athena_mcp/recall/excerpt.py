@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +19,7 @@ from athena_mcp.model import (
     SemanticDetails,
     details_row,
 )
+from athena_mcp.recall.content_terms import FUNCTION_WORDS, stem
 
 ANSWER_CHARS = 24_000
 """Text of all memories of an answer together, as JSON: some 6,000 tokens, a quarter of what hosts accept."""
@@ -24,18 +27,26 @@ DUE_CHARS = 6_000
 """Text of all due tasks of an answer together."""
 LEAST_CHARS = 300
 """No memory is cut below this."""
+OPENING_CHARS = 200
+"""Of a long text's beginning, which says what it is, when a later passage is shown."""
+LEAD_CHARS = 120
+"""What is shown before the first of the query's words in a passage."""
 DETAIL_SHARE = 3
 """What hangs on the memories (session, tags, details, relations) gets this part of the text's budget on top."""
+_WORD = re.compile(r"[^\W_]+")
 DETAIL_CUTS = ((12, 160), (6, 80), (3, 60), (1, 40))
 """Entries of a list and characters of an entry that are shown of one memory; the first that fits its share."""
 
 
-def fit(hits: Sequence[Hit], budget_chars: int = ANSWER_CHARS) -> tuple[Hit, ...]:
-    """The hits with texts and details cut to their share: what short ones leave over, long ones may use."""
+def fit(hits: Sequence[Hit], budget_chars: int = ANSWER_CHARS, *, query: str = "") -> tuple[Hit, ...]:
+    """The hits with texts and details cut to their share: what short ones leave over, long ones may use.
+
+    Of a text that is cut the beginning is shown, and the passage that has most of the query's words.
+    """
     sizes = [_size(hit.memory.content) for hit in hits]
     share = fair_share(sizes, budget_chars)
     detail_share = fair_share([_detail_size(hit.memory) for hit in hits], budget_chars // DETAIL_SHARE, least=0)
-    return tuple(_fit_one(hit, size, share, detail_share) for hit, size in zip(hits, sizes, strict=True))
+    return tuple(_fit_one(hit, size, share, detail_share, query) for hit, size in zip(hits, sizes, strict=True))
 
 
 def fair_share(sizes: Sequence[int], budget: int, *, least: int = LEAST_CHARS) -> int:
@@ -61,6 +72,35 @@ def cut(text: str, share: int) -> str:
     kept = text[:low]
     at_word = kept.rstrip().rpartition(" ")[0]
     return (at_word if len(at_word) > low * 0.8 else kept.rstrip()) + "…"
+
+
+def excerpt(text: str, share: int, query: str) -> str:
+    """The beginning of a text, and where it has most of the query's words, as JSON at most `share` characters."""
+    head = cut(text, share)
+    start = passage_start(text, query, share - OPENING_CHARS)
+    # A passage that begins within what is shown anyway is there without it, or nearly.
+    if start <= OPENING_CHARS or start + share <= len(head):
+        return head
+    opening = cut(text, OPENING_CHARS)
+    return f"{opening} {cut(text[start:], share - _size(opening) - 1)}"
+
+
+def passage_start(text: str, query: str, length: int) -> int:
+    """Where the passage of `length` characters begins that has most of the query's words; 0 when none is better."""
+    wanted = {stem(word) for word in _WORD.findall(query.lower()) if word not in FUNCTION_WORDS}
+    found = [(match.start(), root) for match in _WORD.finditer(text.lower()) if (root := stem(match.group())) in wanted]
+    within: deque[tuple[int, str]] = deque()
+    counts: Counter[str] = Counter()
+    best, best_start = 0, 0
+    for place, root in found:
+        within.append((place, root))
+        counts[root] += 1
+        while within[0][0] < place - length:
+            counts[within.popleft()[1]] -= 1
+        if (distinct := sum(count > 0 for count in counts.values())) > best:
+            best, best_start = distinct, within[0][0]
+    begins = text.rfind(" ", 0, max(0, best_start - LEAD_CHARS)) + 1
+    return begins if best_start > length else 0
 
 
 def shorten_details(memory: Memory, share: int) -> Memory:
@@ -110,10 +150,10 @@ def _shortened(memory: Memory, items: int, chars: int) -> Memory:
     )
 
 
-def _fit_one(hit: Hit, size: int, share: int, detail_share: int) -> Hit:
+def _fit_one(hit: Hit, size: int, share: int, detail_share: int, query: str) -> Hit:
     memory = shorten_details(hit.memory, detail_share)
     if size > share:
-        return replace(hit, memory=memory, text=cut(memory.content, share))
+        return replace(hit, memory=memory, text=excerpt(memory.content, share, query))
     # Cut details alone also make the memory incomplete, which `truncated` says.
     return hit if memory is hit.memory else replace(hit, memory=memory, text=memory.content)
 

@@ -125,7 +125,9 @@ def check_context(raw: object) -> RecallContext:
     given = check_mapping("context", raw, CONTEXT_KEYS)
 
     def text(name: str, max_chars: int) -> str | None:
-        return check_text(f"context.{name}", given[name], max_chars).strip() if name in given else None
+        if name not in given or given[name] == "":  # an empty one clears what the session said before
+            return None
+        return check_text(f"context.{name}", given[name], max_chars).strip()
 
     return RecallContext(
         session_id=check_name("context.session_id", given["session_id"]) if "session_id" in given else None,

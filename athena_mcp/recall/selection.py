@@ -18,10 +18,12 @@ from athena_mcp.recall.cues import (
     DECISIVE_CUES,
     INTENT_CUES,
     LISTING_WORDS,
+    OPEN_THINGS,
     PHASE_CUES,
     QUERY_CUES,
     QUESTION_OPENERS,
     SUBJECTS,
+    TASK_WORDS,
 )
 from athena_mcp.search.wordforms import CueTable, words
 
@@ -130,11 +132,13 @@ def _decisive_cue(query: str) -> dict[Layer, str]:
 
 
 def lists_open_tasks(query: str) -> bool:
-    """Whether a question wants the open tasks as such, and names nothing that they should be about."""
+    """Whether the open tasks as such are wanted, and nothing is named that they should be about."""
     query_words = words(query)
-    if Layer.PROSPECTIVE not in _decisive_cue(query):
+    if not all(word in FUNCTION_WORDS or word in LISTING_WORDS for word in query_words):
         return False
-    return all(word in FUNCTION_WORDS or word in LISTING_WORDS for word in query_words)
+    named = TASK_WORDS.intersection(query_words)
+    are_open = "open" in query_words and bool(OPEN_THINGS.intersection(query_words))
+    return bool(named) or are_open or Layer.PROSPECTIVE in _decisive_cue(query)
 
 
 def is_question(query: str) -> bool:

@@ -62,7 +62,7 @@ class SessionContexts:
         """The context to answer with: what the caller says, and for the rest what the session last said; remembered.
 
         The session is the context's own, else `session_id`. `given` is the mapping that the caller passed: only there
-        an empty list of files, which clears them, differs from none. Without it, what is empty was not said.
+        an empty text or list, which clears the field, differs from none. Without it, what is empty was not said.
         """
         now = self._clock()
         self._drop_idle(now)

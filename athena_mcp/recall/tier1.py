@@ -19,6 +19,7 @@ from athena_mcp.search.candidates import Candidate
 
 EMPTY = "holds nothing in this scope"
 NOT_NAMED = "not among the layers asked for"
+NOT_TASKS = "not asked: the open tasks as such are wanted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,9 @@ class Answered:
     """Layers that hold something and were not asked, because no word spoke of them."""
     ends_at: float = math.inf
     """On the loop's clock, when the recall answers with what has come."""
+
+    listed: bool = False
+    """Whether it is the open tasks, read from the store as they are and not found by likeness."""
 
     @property
     def all_failed(self) -> bool:
@@ -57,6 +61,8 @@ async def ask_layers(
         selection = by_promise(selection, request.query, context, ground.promise)
         if ground.entity is not None:
             selection = with_graph(selection, ground.entity)
+        if ground.search.open_tasks:
+            selection = Selection((Layer.PROSPECTIVE,), dict.fromkeys(Layer, NOT_TASKS))
     empty = {layer for layer in Layer if not ground.scope.memories[layer]}
     asked = [layer for layer in selection.layers if layer not in empty]
     outcomes = {
@@ -64,6 +70,15 @@ async def ask_layers(
     }
     left_out = () if request.layers is not None else tuple(set(Layer) - set(asked) - empty)
     return await _ask(executor, request, ground, asked, Answered((), (), outcomes, left_out=left_out, ends_at=ends_at))
+
+
+def open_tasks(answered: Answered) -> Answered | None:
+    """The answer as a list of open tasks, the most urgent first; None where there are none."""
+    tasks = [row for row in answered.ranked if row.candidate.layer == Layer.PROSPECTIVE and row.candidate.linked > 0]
+    if not tasks:
+        return None
+    tasks.sort(key=lambda row: row.candidate.linked, reverse=True)
+    return replace(answered, ranked=tuple(tasks), listed=True)
 
 
 async def widen(

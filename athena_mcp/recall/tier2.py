@@ -20,6 +20,7 @@ from athena_mcp.layers.graph import expand
 from athena_mcp.model import Layer
 from athena_mcp.recall.fusion import Asked, Ranked, fuse, in_order, with_context
 from athena_mcp.recall.ground import Groundwork
+from athena_mcp.recall.newer import newer_first
 from athena_mcp.recall.reading import faded, read_closely, reading_words
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.tier1 import Answered
@@ -63,6 +64,7 @@ async def enrich(
     statement = ground.asked.statement
     readings = read_closely(query, faded(query, weights) if statement else weights, found.texts, word_vectors)
     ranked = with_context(ranked, neighbours, readings, statement=statement)
+    ranked = newer_first(ranked, found.texts)
     if request.context.session_id:
         ranked = in_order(_prefer(row, request.context.session_id) for row in ranked)
     return dataclasses.replace(answered, ranked=tuple(ranked), read=True)

@@ -9,7 +9,7 @@ from typing import Any
 from athena_mcp.db.session import Session
 from athena_mcp.layers import graph
 from athena_mcp.layers.entity_names import name_key, relation_key
-from athena_mcp.layers.history import Twin, retag, supersede
+from athena_mcp.layers.history import Twin, retag, supersede, take_key
 from athena_mcp.layers.projects import lock_projects
 from athena_mcp.layers.records import NewMemory, read_memories
 from athena_mcp.model import DEFAULT_IMPORTANCE, MAX_TAGS, Memory, Relation
@@ -35,7 +35,7 @@ class _Missing:
 
 
 async def merge(session: Session, prepared: Prepared, new: NewMemory, twin: Twin) -> Merged:
-    """Give `twin`, which `new` repeats, the tags and relations that it lacks.
+    """Give `twin`, which `new` repeats, the tags, the relations and the key that it lacks.
 
     Not when it was replaced, or is the same by its key only: then nothing is changed.
     """
@@ -43,7 +43,8 @@ async def merge(session: Session, prepared: Prepared, new: NewMemory, twin: Twin
     if stored is None or not twin.live or twin.content_hash != new.content_hash:
         return Merged()
     not_stored = _not_stored(prepared, stored)
-    if not _missing(prepared, stored):
+    rekeyed = new.key is not None and stored.key is None
+    if not _missing(prepared, stored) and not rekeyed:
         return Merged(not_stored=not_stored)
     async with session.transaction():
         await lock_projects(session, [new.project_id])
@@ -52,6 +53,9 @@ async def merge(session: Session, prepared: Prepared, new: NewMemory, twin: Twin
         if stored is None or stored.superseded_at is not None:
             return Merged(not_stored=not_stored)
         missing = _missing(prepared, stored)
+        if new.key is not None:
+            # From now on it is found by its key, as a retry with it expects.
+            rekeyed = await take_key(session, new.project_id, twin.id, new.key)
         supersedes: tuple[int, ...] = ()
         if missing.relations:
             stated = graph.Stated(new.project_id, twin.id, missing.relations)
@@ -60,14 +64,17 @@ async def merge(session: Session, prepared: Prepared, new: NewMemory, twin: Twin
             supersedes = tuple(other for other in related.supersedes if other != twin.id)
             if supersedes:
                 await supersede(session, [new.project_id], supersedes, twin.id)
-        tags = (*stored.tags, *missing.tags)
-        also = found_by(tags, stored.details or prepared.details, (*stored.relations, *missing.relations))
-        await retag(session, new.project_id, twin.id, tags, also)
+        if missing:
+            tags = (*stored.tags, *missing.tags)
+            also = found_by(tags, stored.details or prepared.details, (*stored.relations, *missing.relations))
+            await retag(session, new.project_id, twin.id, tags, also)
     updated: dict[str, Any] = {"id": twin.id}
     if missing.tags:
         updated["tags"] = list(missing.tags)
     if missing.relations:
         updated["relations"] = len(missing.relations)
+    if rekeyed:
+        updated["key"] = new.key
     return Merged(updated, supersedes, not_stored)
 
 
@@ -91,6 +98,8 @@ def _key(edge: Relation) -> tuple[str, str, str]:
 def _not_stored(prepared: Prepared, stored: Memory) -> tuple[str, ...]:
     request = prepared.request
     names = []
+    if request.key is not None and stored.key not in (None, request.key):
+        names.append("key")
     if request.importance not in (DEFAULT_IMPORTANCE, stored.importance):
         names.append("importance")
     # Only what was told: a task's status and a procedure's counts change with time.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from athena_mcp.db.pool import Database
@@ -18,7 +18,7 @@ from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.merge import merge
 from athena_mcp.remember.prepare import Prepared, prepare
 from athena_mcp.remember.redact import Redactor
-from athena_mcp.remember.request import RememberRequest, content_hash, normalise, same_numbers
+from athena_mcp.remember.request import RememberRequest, content_hash, normalise, same_but_numbers, same_numbers
 from athena_mcp.search.vector_arm import VectorArm
 from athena_mcp.search.vectors import NewVector, nearest, vector_steps
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 NEAR_COSINE = 0.95
 """Above this two texts say nearly the same, in the default embedder's space; they are named, never dropped."""
 NEAR_NAMED = 3
+_REPORTED_ON = frozenset({Layer.PROSPECTIVE, Layer.PROCEDURAL})
+"""Layers whose memories a report changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,11 @@ class RememberPipeline:
         request = prepared.request
         async with self.database.session() as session:
             scope = await ensure_projects(session, [request.project], [GLOBAL_PROJECT])
+            if request.replaces is not None:
+                # What is put right for all projects stays in the scope of all.
+                target = await self._target(session, list(scope.values()), request)
+                if target is not None and target.project_id == scope.get(GLOBAL_PROJECT):
+                    request = replace(request, project=GLOBAL_PROJECT)
             project_id = scope[request.project]
             await self.limits.check_room(session, project_id, request.project)
             near = await self._near(session, project_id, prepared, vector)
@@ -111,7 +118,7 @@ class RememberPipeline:
     async def _near(
         self, session: Session, project_id: int, prepared: Prepared, vector: Vector | None
     ) -> tuple[int, ...]:
-        """The memories that say nearly the same, with the same numbers."""
+        """The memories that say nearly the same: with the same numbers, or the same but for numbers."""
         embedder_id = self.vectors.embedder_id
         if vector is None or embedder_id is None:
             return ()
@@ -119,9 +126,11 @@ class RememberPipeline:
         return tuple(
             other.id
             for other in await nearest(session, project_id, prepared.layer, embedder_id, vector, NEAR_NAMED + 1)
-            if other.cosine >= NEAR_COSINE
-            and normalise(other.content) != normalise(own)
-            and same_numbers(other.content, own)
+            if normalise(other.content) != normalise(own)
+            and (
+                (other.cosine >= NEAR_COSINE and same_numbers(other.content, own))
+                or (prepared.layer is not Layer.EPISODIC and same_but_numbers(other.content, own))
+            )
         )[:NEAR_NAMED]
 
     async def _store_linked(
@@ -135,6 +144,14 @@ class RememberPipeline:
             await lock_projects(session, projects)
             # Read anew under the lock: another writer may have replaced or forgotten it while we waited.
             target = await self._target(session, scope, request)
+            if (
+                target is not None
+                and request.about is not None
+                and target.superseded_by
+                and target.layer in _REPORTED_ON
+            ):
+                by = f"{target.superseded_by}; report on that one"
+                raise InvalidArgument("about", f"{target.id} was replaced by {by}")
             if twin := await self._twin(session, new):
                 replaced = target is not None and request.replaces is not None and not target.superseded
                 if target is None or not replaced or not twin.live or twin.id == target.id:
@@ -235,7 +252,7 @@ class RememberPipeline:
         """Apply a report to what it is about: a task takes the status, a procedure counts the outcome."""
         if prepared.status is not None:
             if target.layer is not Layer.PROSPECTIVE:
-                raise InvalidArgument("details.status", f"{target.id} is not a task but a {target.layer} memory")
+                raise InvalidArgument("details.status", f"{target.id} is no task; its layer is {target.layer}")
             await prospective.set_status(session, target.project_id, target.id, prepared.status)
             await touch(session, target.project_id, target.id)
             return {"id": target.id, "status": prepared.status.value}
@@ -245,6 +262,12 @@ class RememberPipeline:
             await touch(session, target.project_id, target.id)
             return {"id": target.id, **counts}
         return None
+
+
+def _check_reported(target: Target) -> None:
+    """Refuse a report that would change what has been replaced. Raises InvalidArgument."""
+    if target.superseded_by is not None and target.layer in _REPORTED_ON:
+        raise InvalidArgument("about", f"{target.id} was replaced by {target.superseded_by}; report on that one")
 
 
 def new_memory(prepared: Prepared, project_id: int, memory_id: int, session_id: str) -> NewMemory:

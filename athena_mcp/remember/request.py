@@ -125,3 +125,8 @@ _NUMBERS = re.compile(r"\d+")
 def same_numbers(one: str, other: str) -> bool:
     """Whether two texts have the same numbers; texts that differ in one are different facts however alike they look."""
     return sorted(_NUMBERS.findall(one)) == sorted(_NUMBERS.findall(other))
+
+
+def same_but_numbers(one: str, other: str) -> bool:
+    """Whether two texts are the same once every number is taken for any other: one of them is likely out of date."""
+    return normalise(_NUMBERS.sub("0", one)) == normalise(_NUMBERS.sub("0", other))

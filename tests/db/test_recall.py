@@ -250,7 +250,13 @@ async def test_a_task_is_due_by_its_time_file_branch_or_phrase_until_it_is_done(
     assert await due() == []
 
 
-@pytest.mark.parametrize("query", ["What is left to do?", "what's next?", "open tasks?", "Which tasks are pending?"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("What is left to do?", "what's next?", "open tasks", "Which tasks are pending?", "anything urgent?"),
+        *("list all open tasks by priority", "what is still open?", "pending work", "what is overdue?"),
+    ],
+)
 async def test_who_asks_for_the_open_tasks_gets_them_whatever_their_words(
     shared: MemoryManager, project: str, query: str
 ) -> None:
@@ -261,16 +267,17 @@ async def test_who_asks_for_the_open_tasks_gets_them_whatever_their_words(
             )
         ).id
         for name, text, priority, status in (
-            ("minor", "Tidy the changelog.", "low", "pending"),
+            ("minor", "Tidy the list of open tasks that are left to do.", "low", "pending"),
+            ("later", "Order new badges.", "high", "pending"),
             ("urgent", "Rotate the signing certificate.", "critical", "blocked"),
             ("done", "Archive the old dashboards.", "high", "completed"),
         )
     }
     await shared.remember("The dashboards moved to the new cluster.", layer="semantic", project=project)
     result = await shared.recall(query, project=project)
-    found = [hit.memory.id for hit in result.memories if hit.memory.layer is Layer.PROSPECTIVE]
-    assert found == [kept["urgent"], kept["minor"]]
+    assert ids(result) == [kept["urgent"], kept["later"], kept["minor"]], "the most urgent first, and nothing else"
     assert not result.nothing_relevant
+    assert {hit.confidence for hit in result.memories} == {result.confidence}
 
 
 async def test_a_question_about_something_does_not_list_all_open_tasks(shared: MemoryManager, project: str) -> None:
@@ -482,3 +489,73 @@ async def test_a_long_task_that_is_due_is_cut_and_says_so(shared: MemoryManager,
     )
     (due,) = (await shared.recall("runner", project=project)).to_dict()["due"]
     assert (due["id"], due["truncated"]) == (long.id, True)
+
+
+async def test_a_task_that_is_due_does_not_hide_that_nothing_fits(shared: MemoryManager, project: str) -> None:
+    await shared.remember("The web server listens on port 8080.", layer="semantic", project=project)
+    await shared.remember("CI runs the tests on every push to a branch.", layer="semantic", project=project)
+    unfit = "Which painter won the tournament?"
+    assert (await shared.recall(unfit, project=project)).nothing_relevant
+    details = {"due_at": "2026-01-01", "triggers": [{"on": "phrase", "value": "tournament"}]}
+    await shared.remember("Ask Tom for the contract.", layer="prospective", project=project, details=details)
+    asked_for = await shared.recall(unfit, project=project)
+    assert (len(asked_for.due), asked_for.nothing_relevant) == (1, False), "its phrase is in the question"
+    by_time = await shared.recall("Who painted the ceiling of the chapel?", project=project)
+    assert (len(by_time.due), by_time.nothing_relevant) == (1, True)
+
+
+async def test_confidence_never_contradicts_the_order_nor_exceeds_that_of_the_answer(
+    shared: MemoryManager, project: str
+) -> None:
+    for seconds in (30, 45, 60):
+        await shared.remember(f"The API timeout is {seconds} seconds.", layer="semantic", project=project)
+    await shared.remember("The office is in Hamburg.", layer="semantic", project=project)
+    for query in ("what is the API timeout?", "where is the office?", "who is the CTO?"):
+        result = await shared.recall(query, project=project)
+        sure = [hit.confidence or 0.0 for hit in result.memories]
+        assert sure == sorted(sure, reverse=True), query
+        assert result.confidence is not None
+        assert max(sure) <= result.confidence
+
+
+async def test_of_facts_that_differ_in_one_value_the_latest_comes_first(shared: MemoryManager, project: str) -> None:
+    values = ("twenty", "ninety", "sixty")
+    kept = [
+        (
+            await shared.remember(
+                f"The session timeout of the portal is {value} minutes.",
+                layer="semantic",
+                occurred_at=f"2026-0{month}-01",
+                project=project,
+            )
+        ).id
+        for month, value in zip((3, 1, 2), values, strict=True)
+    ]
+    result = await shared.recall("how long is the portal's session timeout?", project=project)
+    assert ids(result)[:3] == [kept[0], kept[2], kept[1]]
+    scores = [hit.score for hit in result.memories]
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_a_long_memory_is_shown_where_it_answers(shared: MemoryManager, project: str) -> None:
+    filler = " ".join(f"Step {number} of the outage went as the runbook says." for number in range(250))
+    for outage in range(3):
+        opening, answer = f"Post-mortem of warehouse outage {outage}.", f"Operator Ines rebooted node n7{outage}."
+        text = f"{opening} {filler} {answer} {filler[:900]}"
+        await shared.remember(text, layer="episodic", project=project)
+    result = await shared.recall("which operator rebooted node n72?", project=project)
+    first = result.memories[0].to_dict(include_scores=False)
+    assert first["truncated"]
+    assert first["content"].startswith("Post-mortem of warehouse outage 2.")
+    assert "Operator Ines rebooted node n72." in first["content"]
+
+
+async def test_an_empty_text_clears_what_the_session_said_before(shared: MemoryManager, project: str) -> None:
+    details = {"triggers": [{"on": "branch", "value": "release/*"}]}
+    await shared.remember("Freeze the changelog.", layer="prospective", project=project, details=details)
+    session = f"{project}/session"
+    at = {"session_id": session, "branch": "release/4"}
+    assert len((await shared.recall("anything at all", at, project=project)).due) == 1
+    assert len((await shared.recall("anything at all", {"session_id": session}, project=project)).due) == 1
+    assert (await shared.recall("anything at all", {"session_id": session, "branch": ""}, project=project)).due == ()
+    assert (await shared.recall("anything at all", {"session_id": session}, project=project)).due == ()
