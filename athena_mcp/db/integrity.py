@@ -35,8 +35,10 @@ class Violation:
 _CURRENT: LiteralString = "to_regprocedure('athena.document_terms(regconfig, text, text)') IS NOT NULL"
 _DERIVED: LiteralString = """
 WITH documents AS MATERIALIZED (
-    SELECT m.project_id, m.id, m.layer, t.term, t.tf, t.length
-    FROM athena.memories m, athena.document_terms(athena.search_config(), m.content, m.also) t
+    SELECT m.project_id, m.id, m.layer, t.term, t.tf,
+        least(greatest(sum(t.own) OVER (PARTITION BY m.project_id, m.id), 1), 32767)::integer AS length
+    FROM athena.memories m
+    LEFT JOIN LATERAL athena.terms_of_each(athena.search_config(), ARRAY[m.content], ARRAY[m.also]) t ON true
     WHERE m.superseded_at IS NULL
 ), found AS MATERIALIZED (
     SELECT project_id, term, id, tf, length, layer FROM documents WHERE term IS NOT NULL

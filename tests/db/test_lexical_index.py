@@ -4,9 +4,11 @@ import math
 import random
 from collections import Counter
 
+import psycopg
 import pytest
 
 from athena_mcp.app import App
+from athena_mcp.db.pool import SESSION_SETTINGS
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
 from athena_mcp.model import Layer
@@ -216,3 +218,22 @@ async def test_a_word_that_occurs_hundreds_of_times_is_counted_in_each_part_and_
     await manager.forget(receipt.id)
     check_store(database_url)
     assert ask(database_url, "SELECT count(*) FROM athena.terms") == [(0,)]
+
+
+async def test_what_leaves_the_index_is_found_among_the_postings_of_others_by_its_own_key(
+    manager: MemoryManager, database_url: str
+) -> None:
+    await manager.load(
+        [MemoryRecord(f"The database timeout of queue {n}.", "team/one", layer="semantic") for n in range(400)]
+    )
+    ask(database_url, "ANALYZE athena.postings")
+    ask(database_url, "ANALYZE athena.terms")
+    with psycopg.connect(database_url) as connection:
+        for name, value in SESSION_SETTINGS.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        connection.execute("DELETE FROM athena.memories WHERE id = (SELECT max(id) FROM athena.memories)")
+        read = connection.execute(
+            "SELECT sum(seq_tup_read + idx_tup_fetch)::integer, sum(n_tup_del)::integer FROM pg_stat_xact_user_tables"
+            " WHERE schemaname = 'athena' AND relname LIKE 'postings%'"
+        ).fetchone()
+    assert read == (4, 4)  # database, timeout, queue and the number
