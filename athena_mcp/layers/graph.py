@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.entity_names import keys_in, name_key, relation_key
-from athena_mcp.layers.kept import Kept
+from athena_mcp.layers.kept import Kept, Replaced
 from athena_mcp.layers.single_valued import is_single_valued
 from athena_mcp.model import GraphDetails, Layer, Relation
 from athena_mcp.search.candidates import Candidate, Search, find_candidates
@@ -41,23 +41,34 @@ JOIN athena.entities o ON o.project_id = r.project_id AND o.name_key = r.object_
 ORDER BY r.place
 ON CONFLICT DO NOTHING
 """
-# A graph memory all of whose edges have ended has been replaced as a whole; relations_by_subject serves it.
+# A graph memory all of whose edges have ended has been replaced as a whole, by the last that ended one of them. What a
+# memory has stated is looked up once for each: without OFFSET the planner might read all edges. relations_by_subject
+# serves the rest.
 _END = """
 WITH ended AS (
-    UPDATE athena.relations old SET ended_at = now(), ended_by = %(memory)s
-    FROM athena.relations new
-    WHERE new.project_id = %(project)s AND new.memory_id = %(memory)s AND new.relation_key = ANY (%(single)s)
-        AND new.ended_at IS NULL
-        AND old.project_id = %(project)s AND old.subject_id = new.subject_id AND old.relation_key = new.relation_key
-        AND old.object_id <> new.object_id AND old.memory_id <> %(memory)s AND old.ended_at IS NULL
-    RETURNING old.id, old.memory_id
+    UPDATE athena.relations old SET ended_at = now(), ended_by = new.memory_id
+    FROM (
+        SELECT n.place, r.*
+        FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(keys)s::text[]) WITH ORDINALITY
+            AS n (project_id, memory_id, relation_key, place)
+        CROSS JOIN LATERAL (
+            SELECT project_id, memory_id, subject_id, relation_key, object_id FROM athena.relations
+            WHERE project_id = n.project_id AND memory_id = n.memory_id AND relation_key = n.relation_key
+                AND ended_at IS NULL OFFSET 0) AS r
+    ) AS new
+    WHERE old.project_id = new.project_id AND old.subject_id = new.subject_id AND old.relation_key = new.relation_key
+        AND old.object_id <> new.object_id AND old.memory_id <> new.memory_id AND old.ended_at IS NULL
+    RETURNING old.id, old.project_id, old.memory_id, new.place, new.memory_id AS ended_by
+), left_of AS (
+    SELECT DISTINCT ON (project_id, memory_id) project_id, memory_id, ended_by FROM ended
+    ORDER BY project_id, memory_id, place DESC
 )
-SELECT DISTINCT m.id
-FROM ended e
-JOIN athena.memories m ON m.project_id = %(project)s AND m.id = e.memory_id
+SELECT m.project_id, m.id, l.ended_by
+FROM left_of l
+JOIN athena.memories m ON m.project_id = l.project_id AND m.id = l.memory_id
 WHERE m.layer = 'graph' AND m.superseded_at IS NULL AND NOT EXISTS (
     SELECT 1 FROM athena.relations r
-    WHERE r.project_id = %(project)s AND r.memory_id = m.id AND r.ended_at IS NULL
+    WHERE r.project_id = m.project_id AND r.memory_id = m.id AND r.ended_at IS NULL
         AND r.id NOT IN (SELECT id FROM ended))
 ORDER BY m.id
 """
@@ -135,6 +146,14 @@ ORDER BY length(e.name_key) DESC, e.name_key LIMIT %(named)s
 """
 
 
+class Slot(NamedTuple):
+    """What a relation is stated of: where it is single-valued, one object at a time is in the slot."""
+
+    project_id: int
+    subject_key: str
+    relation_key: str
+
+
 class Stated(NamedTuple):
     """What a memory states: its edges."""
 
@@ -146,6 +165,11 @@ class Stated(NamedTuple):
     def single_valued(self) -> list[str]:
         """The keys of its relations that have one object at a time."""
         return sorted({key for edge in self.relations if is_single_valued(key := relation_key(edge.relation))})
+
+    @property
+    def slots(self) -> set[Slot]:
+        """The slots of its edges."""
+        return {Slot(self.project_id, name_key(edge.subject), relation_key(edge.relation)) for edge in self.relations}
 
 
 class NamedEntity(NamedTuple):
@@ -217,10 +241,20 @@ async def relate(session: Session, stated: Sequence[Stated]) -> None:
 
 async def end_replaced(session: Session, stated: Stated) -> Related:
     """End the edges of single-valued relations that a memory's edges, which are stored, replace."""
-    if not stated.single_valued:
-        return Related()
-    values = {"project": stated.project_id, "memory": stated.memory_id, "single": stated.single_valued}
-    return Related(supersedes=tuple(row[0] for row in await session.fetch(_END, values)))
+    return Related(supersedes=tuple(row.id for row in await end_replaced_by_each(session, [stated])))
+
+
+async def end_replaced_by_each(session: Session, stated: Sequence[Stated]) -> list[Replaced]:
+    """The same for several memories at once, no two of which state anything of the same slot; see `Slot`."""
+    ends = [(memory, key) for memory in stated for key in memory.single_valued]
+    if not ends:
+        return []
+    values = {
+        "projects": [memory.project_id for memory, _ in ends],
+        "memories": [memory.memory_id for memory, _ in ends],
+        "keys": [key for _, key in ends],
+    }
+    return [Replaced(*row) for row in await session.fetch(_END, values)]
 
 
 async def drop_orphans(session: Session, project_id: int) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from athena_mcp.db.session import Session
 from athena_mcp.layers import graph
+from athena_mcp.layers.kept import Replaced
 from athena_mcp.layers.records import EVENT_REPEAT_S
 from athena_mcp.model import Layer
 
@@ -60,6 +61,11 @@ FROM athena.memories WHERE id = %(id)s AND project_id = ANY (%(projects)s)
 _SUPERSEDE = """
 UPDATE athena.memories SET superseded_by = %(by)s, superseded_at = now(), updated_at = now()
 WHERE id = ANY (%(ids)s) AND project_id = ANY (%(projects)s) AND superseded_at IS NULL
+"""
+_SUPERSEDE_EACH = """
+UPDATE athena.memories m SET superseded_by = r.by, superseded_at = now(), updated_at = now()
+FROM unnest(%(projects)s::integer[], %(ids)s::bigint[], %(bys)s::bigint[]) AS r (project_id, id, by)
+WHERE m.project_id = r.project_id AND m.id = r.id AND m.superseded_at IS NULL
 """
 _RETAG = """
 UPDATE athena.memories SET tags = %(tags)s::text[], also = %(also)s, updated_at = now()
@@ -134,6 +140,17 @@ async def find_replaced(session: Session, project_ids: Sequence[int], ids: Seque
 async def supersede(session: Session, project_ids: Sequence[int], ids: Sequence[int], by: int) -> None:
     """Take memories out of recall in favour of another; they stay in history."""
     await session.execute(_SUPERSEDE, {"ids": list(ids), "projects": list(project_ids), "by": by})
+
+
+async def supersede_each(session: Session, replaced: Sequence[Replaced]) -> None:
+    """Take memories out of recall, each in favour of its own."""
+    if replaced:
+        values = {
+            "projects": [row.project_id for row in replaced],
+            "ids": [row.id for row in replaced],
+            "bys": [row.by for row in replaced],
+        }
+        await session.execute(_SUPERSEDE_EACH, values)
 
 
 async def touch(session: Session, project_id: int, memory_id: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 D = TypeVar("D", covariant=True)
 
@@ -16,6 +16,14 @@ class Kept(Generic[D]):
     project_id: int
     memory_id: int
     details: D
+
+
+class Replaced(NamedTuple):
+    """A memory that another one replaces."""
+
+    project_id: int
+    id: int
+    by: int
 
 
 def array_literal(texts: Sequence[str]) -> str:

@@ -15,10 +15,10 @@ from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument
 from athena_mcp.layers import graph
-from athena_mcp.layers.history import supersede
 from athena_mcp.layers.projects import ensure_projects, lock_projects
 from athena_mcp.layers.records import EVENT_REPEAT_S, NewMemory, insert_steps, next_ids
 from athena_mcp.model import Layer, ProceduralDetails
+from athena_mcp.remember.edges import EdgeBatch
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.pipeline import new_memory
 from athena_mcp.remember.prepare import Prepared, prepare
@@ -204,26 +204,17 @@ class BulkLoader:
             if own is not None:
                 ids[own] = stored_id
         linked = [(_linked(memory, row.record, ids, known_ids), row) for memory, row in new]
-        if linked:
-            await session.execute_steps(insert_steps([memory for memory, _ in linked]))
+        steps = insert_steps([memory for memory, _ in linked]) if linked else []
         if self.vectors.embedder_id is not None and vectors:
-            await session.execute_steps(vector_steps(self.vectors.embedder_id, vectors))
-        stated: list[graph.Stated] = []
+            steps += vector_steps(self.vectors.embedder_id, vectors)
+        await session.execute_steps(steps)
+        edges = EdgeBatch(session)
         for memory, row in linked:
-            if not row.prepared.request.relations:
-                continue
-            own_edges = graph.Stated(memory.project_id, memory.id, row.prepared.request.relations)
-            stated.append(own_edges)
-            # A whole store that comes into an empty one brings its own ends along.
-            ends = memory.superseded_at is None and not (keep_ids and row.record.exported)
-            if ends and own_edges.single_valued:
-                # Its edges end earlier ones, and none that come later.
-                await graph.relate(session, stated)
-                stated = []
-                related = await graph.end_replaced(session, own_edges)
-                if related.supersedes:
-                    await supersede(session, [memory.project_id], related.supersedes, memory.id)
-        await graph.relate(session, stated)
+            if row.prepared.request.relations:
+                # A whole store that comes into an empty one brings its own ends along.
+                ends = memory.superseded_at is None and not (keep_ids and row.record.exported)
+                await edges.add(graph.Stated(memory.project_id, memory.id, row.prepared.request.relations), ends=ends)
+        await edges.flush()
         return LoadReport(
             stored=len(new),
             duplicates=len(rows) - len(new),

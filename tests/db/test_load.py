@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -261,3 +262,42 @@ async def test_what_was_loaded_is_found_at_once(manager: MemoryManager) -> None:
     report = await manager.load([record("The staging database listens on port 5433.", id=900)])
     result = await manager.recall("staging database port", k=1)
     assert [hit.memory.id for hit in result.memories] == [report.ids[900]]
+
+
+async def test_edges_end_each_other_in_a_batch_as_they_do_one_by_one(manager: MemoryManager, database_url: str) -> None:
+    draw = random.Random(4)
+
+    def stated(number: int) -> MemoryRecord:
+        relations = [
+            edge(draw.choice(("Billing", "the billing", "Login")), draw.choice(("runs on", "uses")), draw.choice("abc"))
+            for _ in range(draw.randint(1, 2))
+        ]
+        at = "2026-01-01" if draw.random() < 0.2 else None
+        layer = draw.choice(("graph", "graph", "semantic"))
+        return record(f"Statement {number}.", layer=layer, relations=relations, superseded_at=at)
+
+    records = [stated(number) for number in range(120)]
+    for one in records:
+        await manager.load([replace(one, project="owner/one by one")])
+    for start in range(0, len(records), 40):
+        await manager.load([replace(one, project="owner/by the batch") for one in records[start : start + 40]])
+    outcomes = [
+        ask(
+            database_url,
+            """SELECT m.content, m.superseded_at IS NOT NULL, b.content, s.name_key, r.relation_key, o.name_key,
+                r.ended_at IS NOT NULL, e.content
+            FROM athena.projects p
+            JOIN athena.memories m ON m.project_id = p.id
+            JOIN athena.relations r ON r.project_id = p.id AND r.memory_id = m.id
+            JOIN athena.entities s ON s.project_id = p.id AND s.id = r.subject_id
+            JOIN athena.entities o ON o.project_id = p.id AND o.id = r.object_id
+            LEFT JOIN athena.memories b ON b.project_id = p.id AND b.id = m.superseded_by
+            LEFT JOIN athena.memories e ON e.project_id = p.id AND e.id = r.ended_by
+            WHERE p.name = %s ORDER BY m.id, r.id""",
+            project,
+        )
+        for project in ("owner/one by one", "owner/by the batch")
+    ]
+    assert outcomes[0] == outcomes[1]
+    assert len({row[2] for row in outcomes[0]}) > 5
+    check_store(database_url)
