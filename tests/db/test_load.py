@@ -266,11 +266,12 @@ async def test_what_was_loaded_is_found_at_once(manager: MemoryManager) -> None:
 
 async def test_edges_end_each_other_in_a_batch_as_they_do_one_by_one(manager: MemoryManager, database_url: str) -> None:
     draw = random.Random(4)
+    subjects = ("Billing", "the billing", "Login", "Search", "Mail", "Queue", "Cache", "Index")
 
     def stated(number: int) -> MemoryRecord:
         relations = [
-            edge(draw.choice(("Billing", "the billing", "Login")), draw.choice(("runs on", "uses")), draw.choice("abc"))
-            for _ in range(draw.randint(1, 2))
+            edge(draw.choice(subjects), draw.choice(("runs on", "status", "uses")), draw.choice("abc"))
+            for _ in range(draw.randint(1, 3))
         ]
         at = "2026-01-01" if draw.random() < 0.2 else None
         layer = draw.choice(("graph", "graph", "semantic"))
