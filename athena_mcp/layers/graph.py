@@ -41,9 +41,8 @@ JOIN athena.entities o ON o.project_id = r.project_id AND o.name_key = r.object_
 ORDER BY r.place
 ON CONFLICT DO NOTHING
 """
-# A graph memory all of whose edges have ended has been replaced as a whole, by the last that ended one of them. What a
-# memory has stated is looked up once for each: without OFFSET the planner might read all edges. relations_by_subject
-# serves the rest.
+# A graph memory all of whose edges have ended was replaced as a whole, by the last that ended one of them. Memories
+# and what they have stated are looked up by their keys: without OFFSET the planner might read all that a layer has.
 _END = """
 WITH ended AS (
     UPDATE athena.relations old SET ended_at = now(), ended_by = new.memory_id
@@ -63,14 +62,16 @@ WITH ended AS (
     SELECT DISTINCT ON (project_id, memory_id) project_id, memory_id, ended_by FROM ended
     ORDER BY project_id, memory_id, place DESC
 )
-SELECT m.project_id, m.id, l.ended_by
+SELECT l.project_id, l.memory_id, l.ended_by
 FROM left_of l
-JOIN athena.memories m ON m.project_id = l.project_id AND m.id = l.memory_id
-WHERE m.layer = 'graph' AND m.superseded_at IS NULL AND NOT EXISTS (
-    SELECT 1 FROM athena.relations r
-    WHERE r.project_id = m.project_id AND r.memory_id = m.id AND r.ended_at IS NULL
-        AND r.id NOT IN (SELECT id FROM ended))
-ORDER BY m.id
+CROSS JOIN LATERAL (
+    SELECT layer, superseded_at FROM athena.memories WHERE project_id = l.project_id AND id = l.memory_id OFFSET 0) AS m
+CROSS JOIN LATERAL (
+    SELECT count(*) AS edges FROM athena.relations r
+    WHERE r.project_id = l.project_id AND r.memory_id = l.memory_id AND r.ended_at IS NULL
+        AND r.id NOT IN (SELECT id FROM ended)) AS lasting
+WHERE m.layer = 'graph' AND m.superseded_at IS NULL AND lasting.edges = 0
+ORDER BY l.memory_id
 """
 _ORPHANS = """
 DELETE FROM athena.entities e

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from athena_mcp.model import (
     TaskStatus,
 )
 from athena_mcp.remember.classify import classify
-from athena_mcp.remember.redact import Redactor
+from athena_mcp.remember.redact import Redacted, Redactor
 from athena_mcp.remember.request import RememberRequest
 from athena_mcp.validation import check_choice, check_text
 
@@ -67,15 +67,23 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
 
     A secret in a name that must stay as it is (project, session, key) is refused: InvalidArgument.
     """
-    for argument, name in (("project", request.project), ("session_id", request.session_id), ("key", request.key)):
-        if name and redactor.redact(name).counts:
-            raise InvalidArgument(argument, "looks like a secret; choose another name")
+    texts = frozenset(_texts(request))
+    hints = redactor.hints_in(texts)
     counts: Counter[str] = Counter()
 
+    def redact(text: str) -> Redacted:
+        # What hints were looked for in needs no other; whatever else comes by is searched for all of them.
+        return redactor.redact(text, hints if text in texts else None)
+
     def clean(text: str) -> str:
-        redacted = redactor.redact(text)
-        counts.update(redacted.counts)
+        redacted = redact(text)
+        if redacted.counts:
+            counts.update(redacted.counts)
         return redacted.text
+
+    for argument, name in (("project", request.project), ("session_id", request.session_id), ("key", request.key)):
+        if name and redact(name).counts:
+            raise InvalidArgument(argument, "looks like a secret; choose another name")
 
     def clean_value(value: Any, depth: int = 0) -> Any:
         if depth > MAX_DETAIL_DEPTH:
@@ -113,6 +121,18 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
     if len(cleaned.content) > MAX_CONTENT_CHARS:
         raise InvalidArgument("content", f"has more than {MAX_CONTENT_CHARS:,} characters once its secrets are marked")
     return cleaned, dict(counts)
+
+
+def _texts(request: RememberRequest) -> Iterator[str]:
+    """The texts in which secrets are looked for, but for what is deep in the details."""
+    yield from (request.content, request.project, request.session_id or "", request.key or "", *request.tags)
+    for edge in request.relations:
+        yield from (edge.subject, edge.relation, edge.object)
+    for value in request.details.values():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from (entry for entry in value if isinstance(entry, str))
 
 
 def prepare(request: RememberRequest, redactor: Redactor) -> Prepared:

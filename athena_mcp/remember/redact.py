@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
@@ -22,6 +22,9 @@ _MIN_CAPTURE_CHARS = 16
 _MARKER = re.compile(re.escape(MARKER_OPEN) + r"[a-z-]{1,40}\]")
 
 ValueT = TypeVar("ValueT")
+
+Hints = tuple[tuple[str, tuple[int, ...]], ...]
+"""Strings, in lower case, of which one must be in a text for some patterns to be worth running, and which these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +105,24 @@ class Redactor:
             for hint in pattern.hints:
                 by_hint.setdefault(hint, []).append(rank)
         self._patterns = patterns
-        self._ranks_by_hint = tuple((hint, tuple(ranks)) for hint, ranks in by_hint.items())
+        self._hints: Hints = tuple((hint, tuple(ranks)) for hint, ranks in by_hint.items())
 
-    def redact(self, text: str) -> Redacted:
-        """Replace every secret in `text` by a marker that names its kind."""
+    def hints_in(self, texts: Iterable[str]) -> Hints:
+        """What `redact` need look for in any of these texts, found in one go: most memories have a dozen short ones."""
+        lowered = "\n".join(texts).lower()
+        return tuple(hint for hint in self._hints if hint[0] in lowered)
+
+    def redact(self, text: str, hints: Hints | None = None) -> Redacted:
+        """Replace every secret in `text` by a marker that names its kind. `hints`: as `hints_in` found them."""
         counts: Counter[str] = Counter()
         for _ in range(MAX_PASSES):
-            spans = self._find(text)
+            spans = self._find(text, self._hints if hints is None else hints)
             if not spans:
                 break
             counts.update(span.kind for span in spans)
             text = _replace(text, spans)
+            # What was put together when something was taken out, and the marker itself, were not in the text before.
+            hints = None
         return Redacted(text, dict(counts))
 
     def redact_value(self, value: ValueT) -> RedactedValue[ValueT]:
@@ -134,10 +144,12 @@ class Redactor:
             return tuple(self._walk(item, counts) for item in value)
         return value
 
-    def _find(self, text: str) -> list[Span]:
+    def _find(self, text: str, hints: Hints) -> list[Span]:
         """The secrets in `text`, by position, without overlaps: what overlaps is one secret, named by the earliest."""
+        if not hints:
+            return []
         lowered = text.lower()
-        ranks = {rank for hint, ranks in self._ranks_by_hint if hint in lowered for rank in ranks}
+        ranks = {rank for hint, ranks in hints if hint in lowered for rank in ranks}
         found = [span for rank in sorted(ranks) for span in self._patterns[rank].spans(text)]
         if not found:
             return []
