@@ -273,7 +273,8 @@ def _origin_of(root: Path) -> str | None:
         return None
     # scheme://host/owner/name.git, or the short form host:owner/name.git
     path = urlsplit(url).path if "://" in url else url.rpartition(":")[2]
-    parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part]
+    # Azure DevOps puts a word of its own between them: org/project/_git/name
+    parts = [part for part in path.removesuffix("/").removesuffix(".git").split("/") if part not in ("", "_git")]
     name = "/".join(parts[-2:])
     return name if len(parts) >= 2 and name.isprintable() and len(name) <= MAX_NAME_CHARS else None
 

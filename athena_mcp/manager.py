@@ -35,6 +35,8 @@ from athena_mcp.telemetry.instruments import FORGET, RECALL, REMEMBER
 from athena_mcp.validation import check_choice, check_id, check_integer, check_name, nearest
 
 RECALL_S = 30.0
+AROUND_S = 2.0
+"""What a recall may take beyond the time of its layers: reading the scope before, and the memories after."""
 """The limit of a whole recall; each layer has its own, shorter one."""
 WRITE_S = 30.0
 """The limit of one write, the wait for another writer of the project included."""
@@ -191,7 +193,9 @@ class MemoryManager:
         """The answer to a request that is checked and whose context is whole; `recall` is made of it."""
         started = self._statistics.clock()
         try:
-            result = await within(RECALL_S, lambda: self._cascade.recall(request))
+            # The layers' time is the executor's; what stands around them has a little on top.
+            limit_s = min(RECALL_S, self.parallel_tier1_executor.recall_timeout_seconds + AROUND_S)
+            result = await within(limit_s, lambda: self._cascade.recall(request))
         except Exception:  # counted and raised again: a border of the statistics, not of errors
             self._statistics.record_recall(RecallSample(self._statistics.elapsed_ms(started), error=True))
             raise

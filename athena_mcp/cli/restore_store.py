@@ -11,6 +11,7 @@ from athena_mcp.cli.launch import EXIT_FAILURE, Flags
 from athena_mcp.cli.options import common_options, settings_of
 from athena_mcp.cli.output import say, visible
 from athena_mcp.cli.runner import run
+from athena_mcp.errors import ReadOnly
 
 
 @click.command("restore", short_help="Bring a backup back.")
@@ -32,6 +33,8 @@ def command(flags: Flags, file: Path, replace: bool) -> None:
     settings = settings_of(flags)
     if not settings.embedded:
         raise click.UsageError("This is for the embedded store. Restore your own server with its pg_restore.")
+    if settings.read_only:
+        raise ReadOnly("This Athena only reads (ATHENA_READ_ONLY is set); nothing was changed.")
     restored = run(lambda: restore(settings.data_dir, file, replace=replace))
     say(f"Restored {restored.memories:,} memories from {visible(str(file))}.")
     say(findings_text(restored.findings))

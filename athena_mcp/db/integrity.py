@@ -32,7 +32,7 @@ class Violation:
     times: int
 
 
-_CURRENT: LiteralString = "to_regprocedure('athena.document_terms(regconfig, text, text)') IS NOT NULL"
+_CURRENT: LiteralString = "to_regprocedure('athena.terms_of_each(regconfig, text[], text[])') IS NOT NULL"
 _DERIVED: LiteralString = """
 WITH documents AS MATERIALIZED (
     SELECT m.project_id, m.id, m.layer, t.term, t.tf,

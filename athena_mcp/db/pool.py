@@ -162,6 +162,8 @@ class Database:
         connection = await self.connect()
         try:
             await self._configure(connection)
+            # What takes long here, such as an export that somebody reads slowly, holds nobody up.
+            await connection.execute("SET idle_in_transaction_session_timeout = 0")
             yield Session(connection)
         except psycopg.Error as error:
             raise translate(error) from error
@@ -285,6 +287,8 @@ SESSION_SETTINGS = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # A process that is stopped in the middle of a write must not keep all others from writing.
+    "idle_in_transaction_session_timeout": "10s",
     # Starting workers takes longer than all that they would do.
     "max_parallel_workers_per_gather": "0",
     # Set before pgvector's library is loaded, which takes them over then. A scan of the index goes on until enough rows
@@ -296,11 +300,23 @@ SESSION_SETTINGS = {
 }
 
 
+_OF_SERVERS = (
+    "connection to server",
+    "connection failed: connection to server",
+    "connection timeout",
+    "failed to resolve host",
+    "FATAL:",
+)
+"""How libpq begins when it has read the address and speaks of a server: its host and port, and the reason."""
+
+
 def unreachable(error: psycopg.Error) -> str:
-    """Why no connection could be made, without the address's password, which libpq's own text never shows."""
-    # libpq says what went wrong first, and goes on with hints, one for each address that it tried.
-    reason = str(error).strip().splitlines()
-    detail = reason[0].strip().rstrip(".") if reason else type(error).__name__
+    """Why no connection could be made. Only what libpq is known to say of servers is repeated: where it cannot read the
+    address it repeats that, password and all."""
+    said = str(error).strip().splitlines()
+    detail = said[0].strip().rstrip(".") if said else ""
+    if not detail.startswith(_OF_SERVERS):
+        detail = "its address cannot be read, or its answer is not known"
     return f"The database cannot be reached: {detail}. `athena-mcp doctor` looks into it."
 
 

@@ -22,6 +22,11 @@ SCORE = 3.0
 """About the most that a score comes to."""
 BEHIND = 10
 """The answer's head is compared with the hits up to this rank."""
+USUAL_NEXT = 0.65
+"""The next hit's score, as a part of one's own, where a small store has none: being alone speaks for no memory. With
+0 in its place, a store of one memory called it relevant to any question."""
+USUAL_BEHIND = 0.4
+"""The same for the hits up to BEHIND, as a part of the first's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +90,7 @@ def hit_signs(ranked: Sequence[Ranked], query: LexicalQuery, k: int) -> list[Hit
     known = query.total_weight / whole
     signs = []
     for place, row in enumerate(ranked[:k]):
-        following = ranked[place + 1].score if place + 1 < len(ranked) else 0.0
+        following = ranked[place + 1].score if place + 1 < len(ranked) else USUAL_NEXT * row.score
         signs.append(
             HitSigns(
                 covered=min(1.0, row.candidate.covered / whole),
@@ -109,6 +114,7 @@ def answer_signs(ranked: Sequence[Ranked], query: LexicalQuery) -> AnswerSigns |
         return None
     first = hit_signs(ranked, query, BEHIND)
     behind = [row.relative for row in first[1:]]
+    behind += [USUAL_BEHIND] * (BEHIND - 1 - len(behind))
     by_words = max(ranked, key=lambda row: row.candidate.lexical).candidate.id
     by_vector = max(ranked, key=lambda row: row.candidate.cosine or 0.0).candidate.id
     return AnswerSigns(
@@ -117,7 +123,7 @@ def answer_signs(ranked: Sequence[Ranked], query: LexicalQuery) -> AnswerSigns |
         cosine=max(row.cosine for row in first[:3]),
         known=first[0].known,
         lead=first[0].lead,
-        slope=1 - (sum(behind) / len(behind) if behind else 0.0),
+        slope=1 - sum(behind) / len(behind),
         agreement=float(by_words == by_vector),
         union=sum(row.strength for row in first[1:5]) / 4,
         interaction=max(row.interaction for row in first[:3]),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,7 +17,7 @@ from athena_mcp.model import (
     SemanticDetails,
     details_row,
 )
-from athena_mcp.recall.content_terms import FUNCTION_WORDS, stem
+from athena_mcp.recall.passage import passage_start
 
 ANSWER_CHARS = 24_000
 """Text of all memories of an answer together, as JSON: some 6,000 tokens, a quarter of what hosts accept."""
@@ -29,11 +27,8 @@ LEAST_CHARS = 300
 """No memory is cut below this."""
 OPENING_CHARS = 200
 """Of a long text's beginning, which says what it is, when a later passage is shown."""
-LEAD_CHARS = 120
-"""What is shown before the first of the query's words in a passage."""
 DETAIL_SHARE = 3
 """What hangs on the memories (session, tags, details, relations) gets this part of the text's budget on top."""
-_WORD = re.compile(r"[^\W_]+")
 DETAIL_CUTS = ((12, 160), (6, 80), (3, 60), (1, 40))
 """Entries of a list and characters of an entry that are shown of one memory; the first that fits its share."""
 
@@ -83,24 +78,6 @@ def excerpt(text: str, share: int, query: str) -> str:
         return head
     opening = cut(text, OPENING_CHARS)
     return f"{opening} {cut(text[start:], share - _size(opening) - 1)}"
-
-
-def passage_start(text: str, query: str, length: int) -> int:
-    """Where the passage of `length` characters begins that has most of the query's words; 0 when none is better."""
-    wanted = {stem(word) for word in _WORD.findall(query.lower()) if word not in FUNCTION_WORDS}
-    found = [(match.start(), root) for match in _WORD.finditer(text.lower()) if (root := stem(match.group())) in wanted]
-    within: deque[tuple[int, str]] = deque()
-    counts: Counter[str] = Counter()
-    best, best_start = 0, 0
-    for place, root in found:
-        within.append((place, root))
-        counts[root] += 1
-        while within[0][0] < place - length:
-            counts[within.popleft()[1]] -= 1
-        if (distinct := sum(count > 0 for count in counts.values())) > best:
-            best, best_start = distinct, within[0][0]
-    begins = text.rfind(" ", 0, max(0, best_start - LEAD_CHARS)) + 1
-    return begins if best_start > length else 0
 
 
 def shorten_details(memory: Memory, share: int) -> Memory:

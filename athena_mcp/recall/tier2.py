@@ -21,6 +21,7 @@ from athena_mcp.model import Layer
 from athena_mcp.recall.fusion import Asked, Ranked, fuse, in_order, with_context
 from athena_mcp.recall.ground import Groundwork
 from athena_mcp.recall.newer import newer_first
+from athena_mcp.recall.passage import to_read
 from athena_mcp.recall.reading import faded, read_closely, reading_words
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.tier1 import Answered
@@ -62,7 +63,8 @@ async def enrich(
         found = await read_texts(session, ground.search.project_ids, best, list(dict.fromkeys(query)))
     weights = {word: ground.search.lexical.weight(terms) for word, terms in found.terms.items()}
     statement = ground.asked.statement
-    readings = read_closely(query, faded(query, weights) if statement else weights, found.texts, word_vectors)
+    texts = {id: to_read(text, request.query) for id, text in found.texts.items()}
+    readings = read_closely(query, faded(query, weights) if statement else weights, texts, word_vectors)
     ranked = with_context(ranked, neighbours, readings, statement=statement)
     ranked = newer_first(ranked, found.texts)
     if request.context.session_id:

@@ -68,8 +68,8 @@ _KEEP_IDS = """
 SELECT CASE WHEN nextval(s.name) < %(highest)s THEN setval(s.name, %(highest)s) END
 FROM (SELECT pg_get_serial_sequence('athena.memories', 'id') AS name) AS s
 """
-MAX_KEPT_ID = 2**62
-"""A record with a higher id gets a fresh one, so that fresh ones never run out."""
+MAX_KEPT_ID = 2**53 - 1
+"""A record with a higher id gets a fresh one: beyond it JavaScript takes one id for another."""
 _TAKEN = "SELECT id, project_id, layer::text, content_hash FROM athena.memories WHERE id = ANY (%(ids)s)"
 
 

@@ -78,6 +78,17 @@ async def merge(session: Session, prepared: Prepared, new: NewMemory, twin: Twin
     return Merged(updated, supersedes, not_stored)
 
 
+async def says_more(session: Session, prepared: Prepared, twin: Twin) -> bool:
+    """Whether a memory of the same text differs in its details, its importance or its time."""
+    request = prepared.request
+    row = await session.fetch_one("SELECT project_id FROM athena.memories WHERE id = %s", (twin.id,))
+    stored = await _read(session, int(row[0]), twin.id) if row else None
+    if stored is None or (request.key is not None and stored.key == request.key):
+        return False
+    other_time = request.occurred_at is not None and request.occurred_at != stored.occurred_at
+    return other_time or bool({"details", "importance"}.intersection(_not_stored(prepared, stored)))
+
+
 async def _read(session: Session, project_id: int, memory_id: int) -> Memory | None:
     return (await read_memories(session, [project_id], [memory_id])).get(memory_id)
 

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio.to_thread
+
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session, Step
-from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, StorageError
+from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, LimitReached, StorageError
 from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, supersede, touch
 from athena_mcp.layers.projects import ensure_projects, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps, next_ids
 from athena_mcp.model import GLOBAL_PROJECT, EpisodicDetails, Layer, Outcome, ProspectiveDetails, Receipt
 from athena_mcp.remember.limits import WriteLimits
-from athena_mcp.remember.merge import merge
+from athena_mcp.remember.merge import merge, says_more
 from athena_mcp.remember.prepare import Prepared, prepare
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import RememberRequest, content_hash, normalise, same_but_numbers, same_numbers
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 NEAR_COSINE = 0.95
 """Above this two texts say nearly the same, in the default embedder's space; they are named, never dropped."""
 NEAR_NAMED = 3
+INLINE_CHARS = 4_000
+"""What is prepared on the event loop; handing less to a thread takes longer than preparing it."""
 _REPORTED_ON = frozenset({Layer.PROSPECTIVE, Layer.PROCEDURAL})
 """Layers whose memories a report changes."""
 
@@ -58,7 +63,7 @@ class RememberPipeline:
         StorageError.
         """
         self.limits.take(request.project)
-        prepared = prepare(request, self.redactor)
+        prepared = await self._prepare(request)
         vector = await self._embed(prepared)
         request = prepared.request
         async with self.database.session() as session:
@@ -69,7 +74,8 @@ class RememberPipeline:
                 if target is not None and target.project_id == scope.get(GLOBAL_PROJECT):
                     request = replace(request, project=GLOBAL_PROJECT)
             project_id = scope[request.project]
-            await self.limits.check_room(session, project_id, request.project)
+            if request.replaces is None:  # which leaves as many as there were
+                await self._check_room(session, prepared, project_id)
             near = await self._near(session, project_id, prepared, vector)
             (memory_id,) = await next_ids(session, 1)
             new = new_memory(prepared, project_id, memory_id, session_id)
@@ -96,6 +102,13 @@ class RememberPipeline:
             redactions=prepared.redactions or {},
         )
 
+    async def _prepare(self, request: RememberRequest) -> Prepared:
+        """In a worker thread when it is long: looking for secrets in it would keep all other calls waiting."""
+        parts = sum(map(len, (request.content, *map(str, request.details.values()))))
+        if parts <= INLINE_CHARS:
+            return prepare(request, self.redactor)
+        return await anyio.to_thread.run_sync(prepare, request, self.redactor)
+
     def _steps(self, new: NewMemory, vector: Vector | None) -> list[Step]:
         embedder_id = self.vectors.embedder_id
         if vector is None or embedder_id is None:
@@ -104,6 +117,14 @@ class RememberPipeline:
             *insert_steps([new]),
             *vector_steps(embedder_id, [NewVector(new.project_id, new.id, new.layer, vector)]),
         ]
+
+    async def _check_room(self, session: Session, prepared: Prepared, project_id: int) -> None:
+        """See that there is room for one more, or that it is no more than a duplicate. Raises LimitReached."""
+        try:
+            await self.limits.check_room(session, project_id, prepared.request.project)
+        except LimitReached:
+            if await self._twin(session, new_memory(prepared, project_id, 0, "")) is None:
+                raise
 
     async def _embed(self, prepared: Prepared) -> Vector | None:
         embedder = self.vectors.embedder
@@ -153,6 +174,12 @@ class RememberPipeline:
                 by = f"{target.superseded_by}; report on that one"
                 raise InvalidArgument("about", f"{target.id} was replaced by {by}")
             if twin := await self._twin(session, new):
+                if target is not None and twin.id == target.id and await self._put_right(session, prepared, twin):
+                    await supersede(session, projects, [target.id], new.id)
+                    await session.execute_steps(steps)
+                    if request.relations:
+                        await self._relate(session, new, request)
+                    return Changes(supersedes=(target.id,))
                 replaced = target is not None and request.replaces is not None and not target.superseded
                 if target is None or not replaced or not twin.live or twin.id == target.id:
                     return Changes(stored=False)
@@ -194,6 +221,11 @@ class RememberPipeline:
                 superseded += [other for other in related.supersedes if other not in superseded]
                 await supersede(session, [new.project_id], superseded, new.id)
         return Changes(supersedes=tuple(superseded))
+
+    @staticmethod
+    async def _put_right(session: Session, prepared: Prepared, twin: Twin) -> bool:
+        """Whether a memory is to be replaced by one of the same text that says something else besides."""
+        return prepared.request.replaces is not None and twin.live and await says_more(session, prepared, twin)
 
     @staticmethod
     async def _relate(session: Session, new: NewMemory, request: RememberRequest) -> graph.Related:

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
+from athena_mcp.harmless import harmless
 from athena_mcp.remember.secret_commands import command_patterns
 from athena_mcp.remember.secret_names import NAMED, secret_in, value_start
-from athena_mcp.remember.secret_patterns import NAMED_GROUP, SHAPES, TOKENS, SecretPattern, borrowed_patterns
+from athena_mcp.remember.secret_patterns import NAMED_GROUP, SHAPES, SecretPattern, borrowed_patterns
+from athena_mcp.remember.secret_tokens import TOKENS
 from athena_mcp.remember.secret_values import MARKER_OPEN, Setting, Span
 
 MAX_PASSES = 8
@@ -85,6 +87,11 @@ class _Named:
             match = self.regex.search(text, value_start(match) if found is None else found.end)
 
 
+_ESCAPE_CHARS = 12
+_ESCAPE_BEFORE = re.compile(r"(?:\\[nrtbf]|\\u00[0-9a-fA-F]{2}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\[[0-9;]{0,8}m)\Z")
+"""The end of an escape, in a string or an address, or of a colour: its last letter belongs to no secret after it."""
+
+
 class Redactor:
     """Finds and replaces secrets. Making one takes a fifth of a second (imports, patterns); it is immutable after that.
 
@@ -115,6 +122,11 @@ class Redactor:
     def redact(self, text: str, hints: Hints | None = None) -> Redacted:
         """Replace every secret in `text` by a marker that names its kind. `hints`: as `hints_in` found them."""
         counts: Counter[str] = Counter()
+        if not (text.isascii() and text.isprintable()):
+            # Colours and the like are taken out before anybody reads it: then a secret must not stand there.
+            plain = harmless(text)
+            if plain != text and self._find(plain, self._hints):
+                text, hints = plain, None
         for _ in range(MAX_PASSES):
             spans = self._find(text, self._hints if hints is None else hints)
             if not spans:
@@ -175,7 +187,7 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     """Whether no letter or digit touches the span: inside a longer run it is a piece of a digest or of an image."""
     before = text[start - 1 : start]
     after = text[end : end + 1]
-    escaped = before in ("n", "r", "t") and text[start - 2 : start - 1] == "\\"
+    escaped = _ESCAPE_BEFORE.search(text[max(0, start - _ESCAPE_CHARS) : start]) is not None
     return (escaped or not (before.isascii() and before.isalnum())) and not (after.isascii() and after.isalnum())
 
 

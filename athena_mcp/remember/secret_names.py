@@ -17,7 +17,7 @@ _PASSWORD = (
 )
 _KEY = (
     r"(?:api|access|secret|private|auth|account|master|signing|encryption|decryption|app(?:lication)?|admin|fernet|hmac"
-    r"|service|server|subscription|shared|write|license|role)"
+    r"|service|server|consumer|subscription|shared|write|license|role)"
     r"[ _-]?(?:access[ _-]?)?key"
 )
 _TOKEN = r"(?:(?:access|auth|api|bearer|refresh|session|bot|deploy|id|personal|service)[ _-]?)?token|(?<=[_-])pat"  # noqa: S105
@@ -36,15 +36,17 @@ _VALUE = (
     r"|(?P<bare>[^\s\"'`<>,][^\s\"'`<>]{0,400}+))"
 )
 _JOIN = (
-    r"(?:\\?[\"'`\]]|\*\*){0,2}(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40})?"
+    r"(?:\\?[\"'`\]]|\*\*){0,2}(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40}(?:[ ][\w.@/-]{1,20})?)?"
     # password: str = …
     r"(?:(?P<join>[ ]?:[ ]?[A-Za-z][A-Za-z_.|\[\] ]{0,24}?[ ]?=(?!=)[ ]?"
     # password: …, password = …, "password": …, password := …, password => …, password -> …, password == …
-    r"|[ \t]{0,4}(?::=|=>|->|={1,3}|!=|:)(?:\*\*)?[ \t]{0,4}"
+    r"|[ \t]{0,4}(?::=|=>|->|={1,3}|!=|:|\uff1a|\uff1d)(?:\*\*)?[ \t]{0,4}"
     # {"name": "DB_PASSWORD", "value": …}
     r"|\\?[\"']?,?\s{0,20}\\?[\"']?value\\?[\"']?[ ]?[:=][ ]?)"
     # the password is …
-    r"|(?P<prose>[ ](?:is|was|set[ ]to|changed[ ]to|to|ist|lautet|es|est|é)[ ])"
+    r"|(?P<prose>[ ](?:is|was|(?:(?:has[ ]been|was|is)[ ])?(?:set|changed)[ ]to|to|ist|lautet|es|est|é)[ ]?:?[ \n])"
+    # a value on the next line
+    r"|[ ]?:[ \t]{0,4}\n[ \t]{0,8}"
     # PASSWORD 'x', as in SQL
     r"|[ ](?=[\"'`]))"
 )

@@ -55,7 +55,10 @@ def parse(line: bytes | Overlong) -> JSONRPCMessage | Malformed:
     if isinstance(line, Overlong):
         problem = f"A line has over {MAX_LINE_BYTES:,} bytes, the most that is read."
         return Malformed(problem, _salvaged_id(line.head, line.tail))
-    text = line.decode("utf-8", "replace")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return Malformed("This line is not UTF-8.", _salvaged_id(line[:EDGE_BYTES], line[-EDGE_BYTES:]), PARSE_ERROR)
     try:
         message = jsonrpc_message_adapter.validate_json(text, by_name=False)
     except ValidationError:

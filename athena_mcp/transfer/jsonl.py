@@ -18,6 +18,8 @@ from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.rows import FORMAT_VERSION
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
+SHOWN_CHARS = 16
+"""Of the name of a field that there is not; no field's name is longer."""
 """More than the largest memory there can be, escaped as widely as JSON allows; a file of one line stays out of RAM."""
 
 
@@ -196,5 +198,6 @@ def _nearest(name: str) -> str:
 
 
 def _shown(value: object) -> str:
-    text = ascii(value) if not isinstance(value, str) else value.encode("ascii", "backslashreplace").decode()
-    return text if len(text) <= 40 else text[:40] + "…"
+    text = ascii(value)[1:-1] if isinstance(value, str) else ascii(value)
+    # What no field is named like may be a secret in the wrong place.
+    return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + "…"

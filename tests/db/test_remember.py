@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import dataclasses
 import json
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from athena_mcp.app import App, open_app
@@ -31,6 +34,9 @@ from athena_mcp.model import (
     Trigger,
     TriggerKind,
 )
+from athena_mcp.remember.redact import Hints, Redacted, Redactor
+from athena_mcp.remember.request import check_request
+from tests.conftest import PROJECT
 from tests.db.invariants import check_store
 from tests.db.stores import ask, row_counts, whole_text
 
@@ -669,3 +675,42 @@ async def test_what_is_the_same_by_its_key_only_or_was_replaced_takes_over_nothi
     late = await manager.remember("One text.", layer="semantic", key="k", tags=["new"])
     assert (late.status, late.id, late.updated) == ("duplicate", first.id, None)
     assert (await manager.get(first.id)).tags == ()
+
+
+async def test_the_same_text_with_other_details_can_take_the_old_ones_place(
+    shared: MemoryManager, project: str
+) -> None:
+    text = "Renew the certificate of the mail relay."
+    old = await shared.remember(text, layer="prospective", details={"due_at": "2026-01-01"}, project=project)
+    same = await shared.remember(text, layer="prospective", replaces=old.id, project=project)
+    assert (same.status, same.id) == ("duplicate", old.id), "it says nothing else"
+    new = await shared.remember(
+        text, layer="prospective", details={"due_at": "2027-01-01"}, replaces=old.id, project=project
+    )
+    assert (new.status, new.supersedes) == ("stored", (old.id,))
+    assert (await shared.get(old.id, project=project)).superseded_by == new.id
+    heavier = await shared.remember(text, layer="prospective", importance=0.9, replaces=new.id, project=project)
+    assert (heavier.status, heavier.supersedes) == ("stored", (new.id,))
+
+
+async def test_a_long_text_is_searched_for_secrets_beside_the_event_loop(app: App) -> None:
+    manager = await app.manager()
+    called, went_on = threading.Event(), threading.Event()
+
+    class Waiting(Redactor):
+        def redact(self, text: str, hints: Hints | None = None) -> Redacted:
+            called.set()
+            assert went_on.wait(30), "the event loop waits for it"
+            return super().redact(text, hints)
+
+    slow = dataclasses.replace(manager._pipeline, redactor=Waiting())
+    request = check_request("A long story. " * 600, project=PROJECT, layer="semantic")
+
+    async def others() -> None:
+        await anyio.to_thread.run_sync(called.wait, 30)
+        went_on.set()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(others)
+        receipt = await slow.remember(request, session_id="s")
+    assert receipt.status == "stored"

@@ -148,16 +148,46 @@ def test_a_restore_that_is_killed_leaves_what_was_there(athena: Athena, tmp_path
     assert athena("restore", str(file), "--replace").out.startswith("Restored 4 memories")
 
 
+def test_what_is_stored_while_a_restore_runs_is_not_lost(athena: Athena, tmp_path: Path) -> None:
+    fill(athena)
+    file = tmp_path / "store.backup"
+    assert athena("backup", str(file)).code == 0
+    process = when_it_restores(athena, file, signal.SIGSTOP)
+    stored = athena("remember", "While it was restored.")
+    os.kill(process.pid, signal.SIGCONT)
+    said = process.communicate(timeout=120)[1].decode()
+    assert stored.code == 0
+    assert (process.returncode, "in use" in said) == (1, True), said
+    assert "While it was restored." in [row["content"] for row in rows(athena("export").text)]
+    assert athena("restore", str(file), "--replace").out.startswith("Restored 4 memories")
+
+
+def test_who_only_reads_restores_nothing(athena: Athena, tmp_path: Path) -> None:
+    fill(athena)
+    file = tmp_path / "store.backup"
+    assert athena("backup", str(file)).code == 0
+    assert athena("remember", "Since the backup.").code == 0
+    before = rows(athena("export").text)
+    done = Athena(athena.data_dir, env={"ATHENA_READ_ONLY": "1"})("restore", str(file), "--replace")
+    assert (done.code, "ATHENA_READ_ONLY" in done.err) == (1, True)
+    assert rows(athena("export").text) == before
+
+
 def kill_when_it_restores(athena: Athena, file: Path) -> None:
     """Kill a restore as soon as its second database is there."""
+    when_it_restores(athena, file, signal.SIGKILL).communicate()
+
+
+def when_it_restores(athena: Athena, file: Path, number: signal.Signals) -> subprocess.Popen[bytes]:
+    """Send a restore a signal as soon as its second database is there."""
     bases = athena.data_dir / "postgres" / "cluster" / "base"
     known = set(bases.iterdir())
-    process = athena.start("restore", str(file), "--replace", stdout=subprocess.DEVNULL)
+    process = athena.start("restore", str(file), "--replace", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while process.poll() is None and set(bases.iterdir()) <= known:
         pass
     assert process.poll() is None
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    os.kill(process.pid, number)
+    return process
 
 
 def test_an_empty_folder_has_nothing_to_back_up(athena: Athena, tmp_path: Path) -> None:

@@ -58,6 +58,10 @@ async def test_a_full_project_takes_nothing_more_until_something_is_forgotten(se
         stored = [await memory.remember(f"Fact number {number}.", layer="semantic") for number in range(3)]
         with pytest.raises(LimitReached, match=r"holds 3 memories; ATHENA_MAX_MEMORIES allows 3"):
             await memory.remember("One fact too many.")
+        again = await memory.remember("Fact number 1.", layer="semantic")
+        assert (again.status, again.id) == ("duplicate", stored[1].id)
+        right = await memory.remember("Fact number two.", layer="semantic", replaces=stored[2].id)
+        assert right.supersedes == (stored[2].id,)
         with pytest.raises(LimitReached, match="ATHENA_MAX_MEMORIES"):
             await memory.load([MemoryRecord("One fact too many.", PROJECT)])
         assert (await memory.stats("store"))["store"]["memories"] == 3

@@ -32,6 +32,16 @@ READABLE = [
 ]
 
 
+UNREADABLE = [
+    f"postgresql://app:x {SECRET}@127.0.0.1:1/app",
+    f"postgresql://app:{SECRET}%00@127.0.0.1:1/app",
+    f"postgresql://127.0.0.1:1/app?user=app&password=x {SECRET}",
+    f"postgresql://127.0.0.1:1/app?user=app&password=x&{SECRET}=1",
+    f"postgresql://app:{SECRET}@[::1]x/app",
+]
+"""Only libpq finds that these are wrong, and repeats what it could not read."""
+
+
 @pytest.mark.parametrize("url", MISREAD)
 def test_an_address_that_would_be_misread_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ConfigurationError, match="write / as %2F") as raised:
@@ -45,7 +55,7 @@ def test_an_address_that_can_be_read_is_accepted(url: str) -> None:
 
 
 def test_no_command_prints_a_password(tmp_path: Path) -> None:
-    for url in (READABLE[1], READABLE[3]):
+    for url in (READABLE[1], READABLE[3], *UNREADABLE):
         athena = Athena(tmp_path / "data", env={"ATHENA_DATABASE_URL": url, "ATHENA_LOG_LEVEL": "DEBUG"})
         for command in (("doctor",), ("doctor", "--json"), ("stats",), ("recall", "x")):
             done = athena(*command)

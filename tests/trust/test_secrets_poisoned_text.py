@@ -95,3 +95,10 @@ def test_the_command_line_prints_nothing_that_steers(tmp_path: Path) -> None:
         assert not set(out) & set("\x1b\u202e\u202c")
     recalled = athena("recall", "deploy notes", "--json").json["memories"][0]["content"]
     assert recalled == "Deploy notes red esrever  \u200djoined"
+
+
+@pytest.mark.timeout(20)
+def test_cleaning_takes_time_in_proportion_to_the_text() -> None:
+    # In the square of it, either would take many minutes.
+    assert harmless("\x9d" * 300_000) == ""
+    assert "\x1b" not in harmless("\x1b]" * 300_000)

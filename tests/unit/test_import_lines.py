@@ -108,3 +108,13 @@ def test_a_hostile_field_name_is_shown_harmless() -> None:
     bad = parse_line(json.dumps({"\x1b[2J" + "x" * 500: 1}).encode(), 1, "p")
     assert isinstance(bad, BadLine)
     assert len(bad.problem) < 300
+
+
+def test_what_stands_in_the_place_of_a_field_is_shown_short_and_without_control_characters() -> None:
+    (bad,) = read(b'{"content": "x", "ghp_Zx9Qw3Rt7Yu1Pa5Sd8\\u001b[31m": "y"}')
+    assert isinstance(bad, BadLine)
+    assert "ghp_Zx9Qw3Rt7Yu1" in bad.problem
+    assert "Pa5Sd8" not in bad.problem
+    (escape,) = read(b'{"content": "x", "lay\\u001b[31mer": "y"}')
+    assert isinstance(escape, BadLine)
+    assert escape.problem.isprintable()

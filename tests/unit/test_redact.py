@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from athena_mcp.harmless import harmless
 from athena_mcp.model import MAX_CONTENT_CHARS
 from athena_mcp.remember.redact import Redactor
 
@@ -53,6 +54,38 @@ SECRETS: tuple[tuple[str, str], ...] = (
     ("azure-secret", "abc8Q~" + MIXED[:34]),
     ("vault-token", "hvs." + MIXED[:40]),
     ("databricks-token", "dapi" + HEX[:32]),
+    ("discord-token", "M" + MIXED[:25] + "." + MIXED[:6] + "." + MIXED[:38]),
+    ("stripe-key", "sk_" + "org_live_" + MIXED[:24]),
+    ("square-token", "EAAA" + MIXED[:60]),
+    ("facebook-token", "EAA" + MIXED + MIXED),
+    ("newrelic-key", "NRII-" + MIXED[:32]),
+    ("newrelic-key", HEX[:36] + "NRAL"),
+    ("heroku-key", "HRKU-" + "AA" + MIXED[:58]),
+    ("google-key", "AQ." + "Ab8RN6" + MIXED[:45]),
+    ("aws-key", "ABSK" + base64.b64encode(("BedrockAPIKey:" + MIXED).encode()).decode()),
+    ("azure-key", MIXED[:52] + "JQQJ99" + MIXED[:8] + "ACAAAAAAAAAAAAASAZDO" + MIXED[:4]),
+    ("1password-token", "ops_eyJ" + MIXED + MIXED),
+    ("pinecone-key", "pcsk_" + MIXED[:6] + "_" + MIXED[:63]),
+    ("nvidia-key", "nvapi-" + MIXED),
+    ("langsmith-key", "lsv2_pt_" + HEX[:32] + "_" + HEX[:10]),
+    ("tavily-key", "tvly-" + "dev-" + MIXED[:32]),
+    ("firecrawl-key", "fc-" + HEX[:32]),
+    ("elevenlabs-key", "sk_" + HEX[:48]),
+    ("brevo-key", "xkeysib-" + HEX + "-" + MIXED[:16]),
+    ("mailgun-key", "key-" + HEX[:32]),
+    ("resend-key", "re_" + MIXED[:8] + "_" + MIXED[:24]),
+    ("razorpay-key", "rzp_" + "live_" + MIXED[:14]),
+    ("neon-key", "napi_" + MIXED.lower()[:64]),
+    ("vercel-token", "vcp_" + MIXED[:56]),
+    ("contentful-token", "CFPAT-" + MIXED[:43]),
+    ("typeform-token", "tfp_" + MIXED[:59]),
+    ("posthog-key", "phx_" + MIXED[:43]),
+    ("launchdarkly-key", "sdk-" + "9f86d081-884c-4d65-9a2f-eaa0c55ad015"),
+    ("notion-token", "secret_" + MIXED[:43]),
+    ("crates-token", "cio" + MIXED[:32]),
+    ("nuget-key", "oy2" + MIXED.lower()[:43]),
+    ("alibaba-key", "LTAI" + MIXED[:20]),
+    ("password-hash", "$6$" + MIXED[:16] + "$" + MIXED + MIXED[:22]),
     ("private-key", pem("RSA PRIVATE KEY")),
     ("private-key", pem("OPENSSH PRIVATE KEY")),
     ("private-key", pem("PRIVATE KEY").replace("\n", "\\n")),
@@ -65,6 +98,17 @@ PARTIAL: tuple[tuple[str, str, str], ...] = (
     ("url-password", "redis://:{}@cache:6379/0", "Kd82ks" + "Lq"),
     ("url-password", "amqp://app:{}@[::1]/", "p@" + "ss-9"),
     ("url-password", "mysql://app:{}@db/app", "sec" + "ret"),
+    ("url-token", "https://{}@github.com/acme/shop", HEX[:40]),
+    ("webhook", "https://acme.webhook.office.com/webhookb2/{}", f"{HEX[:30]}@{HEX[:30]}/IncomingWebhook/{HEX}/a"),
+    ("password", "db.example.org:5432:app:ann:{}", "tr0ub4" + "dor"),
+    ("password", "CREATE USER app IDENTIFIED BY '{}'", "tr0ub4" + "dor"),
+    ("password", 'variable "db_password" {{ default = "{}" }}', "tr0ub4" + "dor"),
+    ("password", "username admin password {}", "tr0ub4" + "D0r9"),
+    ("password", "密码\uff1a{}", "tr0ub4" + "dor&3"),
+    ("private-key", "the private key is {}", "0x" + HEX),
+    ("private-key", "client-key-data: {}", MIXED),
+    ("seed-phrase", "mnemonic: {}", "legal winner thank year wave sausage worth useful legal winner thank yellow"),
+    ("api-key", "APP_KEY=base64:{}", MIXED[:43] + "="),
     ("password", "password = {}", "hunter" + "2"),
     ("password", "PASSWORD={}\nUSER=x", "sword" + "fish"),
     ("password", 'DB_PASSWORD: "{}"', "sword" + "fish"),
@@ -335,3 +379,19 @@ def test_importing_the_module_does_not_import_the_detector() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b[33m{}\x1b[0m", "\x1b[1;31m{}\x1b[m", "a\\u001b[32m{}", "\\x1b[32m{}", "q?t%3D{}&x=1", "\\u0022{}\\u0022"],
+)
+@pytest.mark.parametrize("secret", ["ghp_" + MIXED[:36], "AKIA" + "Q7ZXW3RTYUIOPA5S", "glpat-" + MIXED[:20]])
+def test_a_secret_in_colour_or_after_an_escape_is_found(redactor: Redactor, text: str, secret: str) -> None:
+    redacted = redactor.redact(text.format(secret))
+    assert redacted.counts
+    assert secret not in harmless(redacted.text)
+
+
+def test_a_secret_with_a_colour_inside_is_found(redactor: Redactor) -> None:
+    redacted = redactor.redact("token: \x1b[01;31mghp_\x1b[m" + MIXED[:36])
+    assert MIXED[:36] not in redacted.text

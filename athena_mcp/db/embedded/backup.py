@@ -81,13 +81,17 @@ async def restore(data_dir: Path, file: Path, *, replace: bool = False) -> Resto
         async with await psycopg.AsyncConnection.connect(
             address.conninfo, dbname=MAINTENANCE_DATABASE, application_name="athena-mcp restore", autocommit=True
         ) as admin:
-            await _check_target(admin, address, replace)
+            written = await _check_target(admin, address, replace)
             await _drop(admin, RESTORING, REPLACED)
             await admin.execute(SQL("CREATE DATABASE {}").format(Identifier(RESTORING)))
             try:
                 await anyio.to_thread.run_sync(_fill, address, file)
                 restored = await _checked(address)
                 await _swap(admin)
+                if await _written(address, REPLACED) != written:
+                    # Somebody came, stored something and went while the backup was filled in.
+                    await _swap(admin, back=True)
+                    raise _in_use()
             except BaseException:  # whatever it is: put in order, then raised again
                 with anyio.CancelScope(shield=True):
                     await _drop(admin, RESTORING)
@@ -133,7 +137,8 @@ def _digest(descriptor: int, size: int) -> str:
     return digest.hexdigest()
 
 
-async def _check_target(admin: psycopg.AsyncConnection[Any], address: ServerAddress, replace: bool) -> None:
+async def _check_target(admin: psycopg.AsyncConnection[Any], address: ServerAddress, replace: bool) -> int:
+    """Refuse a store in use, or with memories that are not to be replaced; else how often it was written to."""
     cursor = await admin.execute(
         "SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = %s", (DATABASE,)
     )
@@ -149,6 +154,17 @@ async def _check_target(admin: psycopg.AsyncConnection[Any], address: ServerAddr
             f"The store holds {held[0]:,} memories. Back it up, and restore with --replace to put the backup in their "
             "place, or set ATHENA_DATA_DIR to another folder."
         )
+    return await _written(address)
+
+
+async def _written(address: ServerAddress, database: str = DATABASE) -> int:
+    """A number that grows with every write of a memory."""
+    async with await psycopg.AsyncConnection.connect(address.conninfo, dbname=database, autocommit=True) as store:
+        there = await (await store.execute("SELECT to_regclass('athena.projects') IS NOT NULL")).fetchone()
+        if not there or not there[0]:
+            return 0
+        row = await (await store.execute("SELECT coalesce(sum(version), 0) FROM athena.projects")).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _in_use(users: Sequence[str] = ()) -> EmbeddedServerError:
@@ -172,13 +188,14 @@ async def _checked(address: ServerAddress) -> Restored:
     return Restored(int(row[0]) if row else 0, tuple(findings))
 
 
-async def _swap(admin: psycopg.AsyncConnection[Any]) -> None:
-    """The restored store takes the place of the old one, both or neither."""
+async def _swap(admin: psycopg.AsyncConnection[Any], *, back: bool = False) -> None:
+    """The restored store takes the place of the old one, both or neither; `back`: the other way round."""
     rename = SQL("ALTER DATABASE {} RENAME TO {}")
+    aside, into = (RESTORING, REPLACED) if back else (REPLACED, RESTORING)
     try:
         async with admin.transaction():
-            await admin.execute(rename.format(Identifier(DATABASE), Identifier(REPLACED)))
-            await admin.execute(rename.format(Identifier(RESTORING), Identifier(DATABASE)))
+            await admin.execute(rename.format(Identifier(DATABASE), Identifier(aside)))
+            await admin.execute(rename.format(Identifier(into), Identifier(DATABASE)))
     except psycopg.errors.ObjectInUse as error:
         raise _in_use() from error
 
