@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar, cast
@@ -29,6 +30,7 @@ from athena_mcp.remember.pipeline import RememberPipeline
 from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.remember.request import check_request as check_remember
 from athena_mcp.search.candidates import Candidate
+from athena_mcp.search.hnsw import builds_put_off
 from athena_mcp.search.scope import read_scope
 from athena_mcp.telemetry import SECTIONS, ForgetSample, RecallSample, RememberSample, Statistics
 from athena_mcp.telemetry.instruments import FORGET, RECALL, REMEMBER
@@ -319,6 +321,11 @@ class MemoryManager:
                 if len(page) < EXPORT_PAGE:
                     return
                 after_id = page[-1].id
+
+    def importing(self) -> AbstractAsyncContextManager[None]:
+        """Held for as long as an import runs: vector indexes are built at its end; see `search.hnsw.builds_put_off`."""
+        self._check_writable()
+        return builds_put_off(self._database)
 
     async def begin_import(self, mark: str) -> bool:
         """Whether an import, which `mark` tells from others, may keep its ids; see `layers.unfinished`."""

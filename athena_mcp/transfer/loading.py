@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -43,6 +43,9 @@ class Target(Protocol):
         self, records: Sequence[MemoryRecord], *, keep_ids: bool = False, known_ids: Mapping[int, int] | None = None
     ) -> LoadReport:
         """Store a batch in one transaction."""
+
+    def importing(self) -> AbstractAsyncContextManager[None]:
+        """Held while the import runs; what is better done once for all its memories is done when it is left."""
 
     async def begin_import(self, mark: str) -> bool:
         """Whether the import that `mark` stands for may keep its ids."""
@@ -93,7 +96,8 @@ class Loader:
         batches before it are stored.
         """
         with _switching_every(SWITCH_S):
-            return await self._run(items, mark, progress)
+            async with self._target.importing():
+                return await self._run(items, mark, progress)
 
     async def _run(
         self, items: Iterator[MemoryRecord | BadLine], mark: str | None, progress: Callable[[int], None]

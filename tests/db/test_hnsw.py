@@ -14,7 +14,9 @@ from psycopg.sql import SQL
 
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session
+from athena_mcp.manager import MemoryManager
 from athena_mcp.model import Layer
+from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.search import hnsw
 from athena_mcp.search.candidates import (
     Candidate,
@@ -25,8 +27,10 @@ from athena_mcp.search.candidates import (
     find_candidates,
     shape_of,
 )
-from athena_mcp.search.hnsw import tend_indexes
+from athena_mcp.search.hnsw import builds_put_off, tend_indexes
 from athena_mcp.search.lexical import LexicalQuery
+from athena_mcp.transfer.loading import Loader
+from tests.db.invariants import check_store
 from tests.db.stores import ask, new_database
 from tests.db.test_reembed import opened
 
@@ -298,6 +302,61 @@ async def test_a_second_embedder_gets_an_index_of_its_own(
     ask(loaded_url, "DELETE FROM athena.embedders WHERE id = 2")
     await tend_indexes(loaded)
     assert [name for name, _ in indexes(loaded_url)] == ["vectors_semantic_hnsw_1"]
+
+
+async def test_an_index_is_built_when_the_last_of_the_imports_that_need_it_has_ended(
+    manager: MemoryManager, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hnsw, "EXACT_LIMIT", 50)
+    records = [
+        MemoryRecord(f"The {name} listens on port {number}.", "owner/project", layer="semantic")
+        for number in range(5_000, 5_010)
+        for name in ("billing", "login", "search", "cache", "queue", "mail")
+    ]
+    async with opened(database_url) as other_process, builds_put_off(other_process):
+        report = await Loader(manager, batch_records=20).run(iter(records))
+        assert report.stored == 60
+        await tend_indexes(other_process)
+        assert indexes(database_url) == []
+        assert len((await manager.recall("port of the billing", k=10)).memories) == 10
+    assert indexes(database_url) == [("vectors_semantic_hnsw_1", True)]
+    assert ask(database_url, "SELECT count(*) FROM athena.vectors") == [(60,)]
+    check_store(database_url)
+
+
+async def test_an_import_outlives_the_connection_that_puts_indexes_off(
+    manager: MemoryManager, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hnsw, "EXACT_LIMIT", 50)
+    async with manager.importing():
+        await manager.load([MemoryRecord(f"Port {n} is taken.", "owner/project", layer="semantic") for n in range(60)])
+        holders = (
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND mode = 'ShareLock'"
+        )
+        assert ask(
+            database_url, holders + " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ) == [(True,)]
+    assert indexes(database_url) == [("vectors_semantic_hnsw_1", True)]
+
+
+async def test_an_import_that_is_killed_holds_no_index_back(
+    manager: MemoryManager, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hnsw, "EXACT_LIMIT", 50)
+
+    def broken() -> Iterator[MemoryRecord]:
+        yield from (MemoryRecord(f"Port {n} is taken.", "owner/project", layer="semantic") for n in range(60))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await Loader(manager, batch_records=60).run(broken())
+    assert indexes(database_url) == []
+    async with opened(database_url) as database:
+        with anyio.fail_after(60):
+            while not indexes(database_url):
+                # The server lets go of a lock when it notices that the connection is gone.
+                await tend_indexes(database)
+    assert indexes(database_url) == [("vectors_semantic_hnsw_1", True)]
 
 
 async def test_a_new_connection_scans_iteratively_from_its_first_query_on(database_url: str) -> None:

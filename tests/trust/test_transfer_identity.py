@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -93,6 +94,9 @@ class Breaking:
     batches: int
     after_commit: bool
     seen: int = field(default=0)
+
+    def importing(self) -> AbstractAsyncContextManager[None]:
+        return self.manager.importing()
 
     async def begin_import(self, mark: str) -> bool:
         return await self.manager.begin_import(mark)

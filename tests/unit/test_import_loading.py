@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import anyio
@@ -31,6 +32,9 @@ class Store:
     batches: list[int] = field(default_factory=list)
     fail_after: int | None = None
     unfinished: str | None = None
+
+    def importing(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     async def begin_import(self, mark: str) -> bool:
         if not self.memories:
