@@ -5,12 +5,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import anyio
 import pytest
 
+from athena_mcp.app import open_app
+from athena_mcp.config import Settings
+from athena_mcp.embed.embedder import EmbedderHandle
+from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
 from athena_mcp.model import EpisodicDetails, Layer, Memory, Outcome, ProceduralDetails, ProspectiveDetails, TaskStatus
 from athena_mcp.remember.record import MemoryRecord
+from athena_mcp.transfer.loading import Loader
 from athena_mcp.transfer.rows import memory_to_row
 from tests.db.invariants import check_store
 from tests.db.stores import ask, row_counts
@@ -301,4 +307,47 @@ async def test_edges_end_each_other_in_a_batch_as_they_do_one_by_one(manager: Me
     ]
     assert outcomes[0] == outcomes[1]
     assert len({row[2] for row in outcomes[0]}) > 5
+    check_store(database_url)
+
+
+async def test_two_imports_of_the_same_at_once_and_who_remembers_beside_them_store_everything_once(
+    manager: MemoryManager, settings: Settings, static_embedder: StaticEmbedder, database_url: str
+) -> None:
+    texts = [f"The {name} listens on port {port}." for port in range(30) for name in ("billing", "login", "search")]
+    records = [
+        record(
+            text,
+            layer=list(Layer)[number % 5].value,
+            occurred_at="2026-01-01",
+            relations=[edge(text.split()[1], "uses", f"port {number % 7}")],
+        )
+        for number, text in enumerate(texts)
+    ]
+    reports = []
+
+    async def load(into: MemoryManager, seed: int) -> None:
+        shuffled = random.Random(seed).sample(records, len(records))
+        reports.append(await Loader(into, batch_records=7).run(iter(shuffled)))
+
+    async def remember() -> None:
+        for text in texts[::9]:
+            await manager.remember(f"{text} It was told.", layer="semantic")
+            found = await manager.recall(f"{text} It was told.", k=1, use_cache=False)
+            assert found.memories[0].memory.content == f"{text} It was told."
+
+    handle = EmbedderHandle(lambda: static_embedder, name=NAME, dimension=DIMENSION)
+    async with open_app(settings, embedder=lambda: handle) as app:
+        other = await app.manager()
+        await app.warmed()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(load, manager, 1)
+            tasks.start_soon(load, other, 2)
+            tasks.start_soon(remember)
+    assert sum(report.stored for report in reports) == len(texts)
+    assert sum(report.duplicates for report in reports) == len(texts)
+    told = len(texts[::9])
+    assert ask(database_url, "SELECT count(*), count(DISTINCT content) FROM athena.memories") == [
+        (len(texts) + told, len(texts) + told)
+    ]
+    assert ask(database_url, "SELECT count(*) FROM athena.vectors") == [(len(texts) + told,)]
     check_store(database_url)
