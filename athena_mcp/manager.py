@@ -213,8 +213,8 @@ class MemoryManager:
             degraded=bool(result.degraded),
             cache_hit=result.cache_hit,
             nothing_relevant=result.nothing_relevant,
-            layer_queries=0 if result.cache_hit else sum(row.status != "skipped" for row in outcomes),
-            layer_queries_saved=0 if result.cache_hit or request.layers else len(not_asked),
+            layer_queries=0 if result.cache_hit or result.shared else sum(row.status != "skipped" for row in outcomes),
+            layer_queries_saved=0 if result.cache_hit or result.shared or request.layers else len(not_asked),
         )
 
     @_spanned(FORGET)

@@ -205,6 +205,8 @@ class LayerOutcome:
     hits: int = 0
     elapsed_ms: float = 0.0
     reason: str | None = None
+    never_began: bool = False
+    """Whether its turn never came: it took no time of its own."""
 
     @property
     def failed(self) -> bool:
@@ -264,6 +266,8 @@ class RecallResult:
     elapsed_ms: float
     degraded: tuple[str, ...] = ()
     cache_hit: bool = False
+    shared: bool = False
+    """Whether another caller's recall, still under way, gave the answer."""
     confidence: float | None = None
     nothing_relevant: bool = False
     include_scores: bool = True

@@ -70,6 +70,13 @@ def serve_flags(arguments: Sequence[str]) -> Flags | None:
     return flags
 
 
+BY_HAND = (
+    "Athena waits for a host to speak MCP on standard input. `athena-mcp config HOST` tells a host to start it, "
+    "`athena-mcp --help` shows the commands, Ctrl-C ends it."
+)
+"""For who starts the server in a terminal, where nothing else would be seen."""
+
+
 def serve(flags: Flags) -> int:
     """Serve MCP on standard input and output until the host is done; the exit code."""
     # Collecting during imports costs a tenth of the start and finds nothing; the server turns it on again.
@@ -96,6 +103,8 @@ def serve(flags: Flags) -> int:
         )
         from athena_mcp.server.stdio import main as serve_stdio
 
+        if sys.stdin is not None and sys.stdin.isatty():
+            print(BY_HAND, file=sys.stderr)
         serve_stdio(settings)
     except AthenaError as error:
         print(f"Error: {error}", file=sys.stderr)

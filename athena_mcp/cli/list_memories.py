@@ -10,7 +10,7 @@ from athena_mcp.cli.launch import Flags
 from athena_mcp.cli.options import LAYER, common_options, json_option, settings_of
 from athena_mcp.cli.output import note, one_line, say, say_json, table, terminal_width, visible
 from athena_mcp.cli.runner import run_with_manager
-from athena_mcp.model import Memory
+from athena_mcp.model import Memory, ProspectiveDetails
 from athena_mcp.transfer.rows import memory_to_row
 
 if TYPE_CHECKING:
@@ -66,13 +66,20 @@ def memories_table(memories: list[Memory], cells: int) -> str:
             str(memory.id),
             f"{memory.at:%Y-%m-%d %H:%M}",
             memory.layer.value,
-            _history(memory) + memory.content,
+            _history(memory) + _task(memory) + memory.content,
         )
         for memory in memories
     ]
     used = max(len(row[0]) for row in rows) + 16 + 11 + 6
     room = max(20, cells - used)
     return table(("ID", "WHEN (UTC)", "LAYER", "TEXT"), [(*row[:3], one_line(row[3], room)) for row in rows])
+
+
+def _task(memory: Memory) -> str:
+    if not isinstance(memory.details, ProspectiveDetails):
+        return ""
+    due = f", due {memory.details.due_at:%Y-%m-%d}" if memory.details.due_at else ""
+    return f"[{memory.details.status}, {memory.details.priority}{due}] "
 
 
 def _history(memory: Memory) -> str:

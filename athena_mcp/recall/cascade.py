@@ -97,12 +97,13 @@ class Cascade:
             scope = await self._ground.read_scope(request)
             key = cache_key(request, scope.versions, epoch=self._ground.vectors.epoch)
             lookup = await self.cache.fetch(key, partial(self._fresh, request, scope), self._task_group)
-            result, hit = lookup.value, lookup.hit
+            result, hit, shared = lookup.value, lookup.hit, lookup.shared
         else:
-            result, hit = (await self._fresh(request)).value, False
+            result, hit, shared = (await self._fresh(request)).value, False, False
         return replace(
             result,
             cache_hit=hit,
+            shared=shared,
             include_scores=request.include_scores,
             elapsed_ms=(self._clock() - started) * 1000,
         )

@@ -154,7 +154,8 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
         elapsed_ms = (self._clock() - started) * 1000
         outcomes = {name: call.outcomes.get(name) or _skipped(name, selection) for name in self._layers}
         for name, outcome in call.outcomes.items():
-            self._learned.observe(name, outcome)
+            if not outcome.never_began:
+                self._learned.observe(name, outcome)
         skipped = () if partial else [name for name in self._layers if name not in call.outcomes]
         self._statistics.record_call(
             call.outcomes,
@@ -321,6 +322,11 @@ class ParallelTier1Executor(Tier1Settings, Generic[T]):
                     failure.__cause__ = error
                 except Exception as error:  # noqa: BLE001  # border: a layer's failure is an outcome, not the call's end
                     failure = root_failure(error)
+                except BaseExceptionGroup as error:  # of which one is a cancellation or the like
+                    if scope.cancel_called or _cancelled_from_outside():
+                        raise
+                    failure = LayerStopped("stopped by a group of errors of its own")
+                    failure.__cause__ = error
             if not call.cancelled or not (failure is not None or scope.cancelled_caught):
                 outcome = self._judge(call, layer, asking, rows, failure)
                 call.answer(layer, outcome, rows)

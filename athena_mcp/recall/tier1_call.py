@@ -181,7 +181,7 @@ class Tier1Call(Generic[T]):
         for layer in self.unanswered:
             if layer not in self.running:
                 reason = f"its turn never came before the recall's deadline of {self._recall_timeout_s:g} s"
-                self.answer(layer, LayerOutcome("timeout", reason=reason))
+                self.answer(layer, LayerOutcome("timeout", reason=reason, never_began=True))
         self._stop_waiting()
 
     def cancel(self) -> None:

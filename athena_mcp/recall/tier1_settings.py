@@ -7,6 +7,9 @@ import math
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.recall.places import Places
 
+MAX_CONCURRENT = 100
+"""More layers at once than connections could serve."""
+
 
 class Tier1Settings:
     """Any of them may be set at any time, and the next call obeys; one that cannot work raises InvalidArgument."""
@@ -32,8 +35,8 @@ class Tier1Settings:
 
     @max_concurrent.setter
     def max_concurrent(self, value: int) -> None:
-        if not _is_whole_number(value) or value < 1:
-            raise InvalidArgument("max_concurrent", "must be a whole number of at least 1")
+        if not _is_whole_number(value) or not 1 <= value <= MAX_CONCURRENT:
+            raise InvalidArgument("max_concurrent", f"must be a whole number from 1 to {MAX_CONCURRENT}")
         self._places.bound = value
 
     @property

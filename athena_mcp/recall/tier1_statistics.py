@@ -36,7 +36,8 @@ class _LayerCounters:
         self.hits += outcome.hits
         if outcome.failed:
             self.last_error = outcome.reason
-        self.latency.record(outcome.elapsed_ms)
+        if not outcome.never_began:
+            self.latency.record(outcome.elapsed_ms)
 
     def snapshot(self) -> dict[str, Any]:
         return {

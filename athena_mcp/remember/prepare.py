@@ -152,6 +152,8 @@ def prepare(request: RememberRequest, redactor: Redactor) -> Prepared:
             about=request.about is not None,
         )
         layer, reason = chosen.layer, chosen.reason
+        if layer is Layer.GRAPH and not request.relations:
+            reason = f"{reason}; no edge is stored unless you give `relations`"
     details = dict(request.details)
     status = None
     if request.about is not None and "status" in details:

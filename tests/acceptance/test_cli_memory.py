@@ -70,7 +70,7 @@ def test_answers_for_people_name_layer_id_date_and_due_tasks(athena: Athena) -> 
     assert f"Searched {athena.project} and global to depth " in told
     listed = athena("list").text.splitlines()
     assert listed[0].split() == ["ID", "WHEN", "(UTC)", "LAYER", "TEXT"]
-    assert listed[1].endswith("prospective  rotate the signing key")
+    assert listed[1].endswith("prospective  [pending, medium] rotate the signing key")
 
 
 def test_a_receipt_says_what_became_of_it(athena: Athena) -> None:
@@ -191,3 +191,9 @@ def test_a_reader_that_has_gone_makes_no_noise(athena: Athena) -> None:
     _, err = process.communicate(timeout=60)
     assert process.returncode == 141
     assert err == b""
+
+
+def test_a_list_of_tasks_says_where_each_of_them_stands(athena: Athena) -> None:
+    details = '{"priority": "high", "due_at": "2030-02-01"}'
+    assert athena("remember", "Renew the certificate.", "--layer", "prospective", "--details", details).code == 0
+    assert "[pending, high, due 2030-02-01] Renew the certificate." in athena("list").text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import threading
 from collections import Counter
@@ -399,3 +400,33 @@ async def test_what_a_recall_of_several_calls_skipped_and_brought_is_counted_at_
     assert (counted["layers_skipped"], counted["queries_saved"]) == (2, 1)
     assert {name for name, row in counted["layers"].items() if row["skipped"]} == {"episodic", "procedural"}
     assert counted["layers"]["graph"]["reached"] == 2
+
+
+async def test_a_layer_whose_turn_never_came_has_no_latency() -> None:
+    async with anyio.create_task_group() as lifespan:
+        executor = Executor(
+            {"a": hanging, "b": answering}, max_concurrent=1, recall_timeout_seconds=0.05, task_group=lifespan
+        )
+        await executor.execute_tier_1_parallel("q", None, 5, True, layers=["a", "b"])
+        never = executor.get_statistics()["layers"]["b"]
+        assert (never["queries"], never["timeouts"]) == (1, 1)
+        assert never["latency_ms"]["p50"] is None
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_layer_that_raises_a_group_with_a_cancellation_ends_nothing_but_itself(alone: bool) -> None:
+    async def broken(query: str, context: Context | None, k: int) -> list[str]:
+        raise BaseExceptionGroup("of its own", [asyncio.CancelledError(), ValueError("x")])
+
+    async with anyio.create_task_group() as lifespan:
+        executor = Executor({"a": broken, "b": answering}, task_group=lifespan)
+        answer = await executor.execute_tier_1_parallel("q", None, 5, True, layers=["a"] if alone else ["a", "b"])
+        assert answer.outcomes["a"].status == "error"
+        again = await executor.execute_tier_1_parallel("q", None, 5, True, layers=["b"])
+        assert again.outcomes["b"].status == "ok"
+
+
+async def test_no_more_layers_at_once_than_the_setting_allows_may_be_set() -> None:
+    executor = Executor(five())
+    with pytest.raises(InvalidArgument, match="from 1 to 100"):
+        executor.max_concurrent = 101
