@@ -16,7 +16,15 @@ from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, supersede, touch
 from athena_mcp.layers.projects import ensure_projects, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps, next_ids
-from athena_mcp.model import GLOBAL_PROJECT, EpisodicDetails, Layer, Outcome, ProspectiveDetails, Receipt
+from athena_mcp.model import (
+    GLOBAL_PROJECT,
+    MAX_ITEM_CHARS,
+    EpisodicDetails,
+    Layer,
+    Outcome,
+    ProspectiveDetails,
+    Receipt,
+)
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.merge import merge, says_more
 from athena_mcp.remember.prepare import Prepared, prepare
@@ -104,7 +112,7 @@ class RememberPipeline:
 
     async def _prepare(self, request: RememberRequest) -> Prepared:
         """In a worker thread when it is long: looking for secrets in it would keep all other calls waiting."""
-        parts = sum(map(len, (request.content, *map(str, request.details.values()))))
+        parts = len(request.content) + sum(map(_length, request.details.values()))
         if parts <= INLINE_CHARS:
             return prepare(request, self.redactor)
         return await anyio.to_thread.run_sync(prepare, request, self.redactor)
@@ -294,6 +302,15 @@ class RememberPipeline:
             await touch(session, target.project_id, target.id)
             return {"id": target.id, **counts}
         return None
+
+
+def _length(detail: object) -> int:
+    """About how many characters a detail has; what is nested deeper is refused before it is searched."""
+    if isinstance(detail, str):
+        return len(detail)
+    if isinstance(detail, list | tuple):
+        return sum(len(entry) if isinstance(entry, str) else MAX_ITEM_CHARS for entry in detail)
+    return 0
 
 
 def _check_reported(target: Target) -> None:

@@ -56,9 +56,15 @@ def parse(line: bytes | Overlong) -> JSONRPCMessage | Malformed:
         problem = f"A line has over {MAX_LINE_BYTES:,} bytes, the most that is read."
         return Malformed(problem, _salvaged_id(line.head, line.tail))
     try:
-        text = line.decode("utf-8")
+        return _parse(line, line.decode("utf-8"))
     except UnicodeDecodeError:
-        return Malformed("This line is not UTF-8.", _salvaged_id(line[:EDGE_BYTES], line[-EDGE_BYTES:]), PARSE_ERROR)
+        message = _parse(line, line.decode("utf-8", "replace"))
+    if isinstance(message, JSONRPCRequest):
+        return Malformed("This line is not UTF-8.", message.id, code=PARSE_ERROR)
+    return message
+
+
+def _parse(line: bytes, text: str) -> JSONRPCMessage | Malformed:
     try:
         message = jsonrpc_message_adapter.validate_json(text, by_name=False)
     except ValidationError:

@@ -141,5 +141,5 @@ UPDATE athena.postings p SET tf = x.tf
 FROM athena.memories m
 CROSS JOIN LATERAL athena.document_terms(athena.search_config(), m.content, m.also) AS x
 JOIN athena.terms k ON k.project_id = m.project_id AND k.term = x.term
-WHERE m.superseded_at IS NULL AND m.also <> '' AND length(m.content) + length(m.also) > 256
+WHERE m.superseded_at IS NULL AND m.also <> '' AND length(m.content) + length(m.also) > 512
     AND p.project_id = m.project_id AND p.term_id = k.id AND p.memory_id = m.id AND p.layer = m.layer AND p.tf <> x.tf;
