@@ -168,6 +168,9 @@ class Lives(RuleBasedStateMachine):
         assert receipt is not None
         if twin is not None and not recurs:
             assert (receipt["status"], receipt["id"]) == ("duplicate", twin.id)
+            if key is not None and twin.key is None:
+                assert receipt["updated"] == {"id": twin.id, "key": key}
+                twin.key = key
             return
         assert receipt["status"] == "stored"
         self._keep(new, receipt)
@@ -209,7 +212,8 @@ class Lives(RuleBasedStateMachine):
         receipt = self.conversation.call(
             "remember", content=text, about=wanted, details={"status": status}, occurred_at=at, project=project
         )
-        if target is None or (twin is None and target.layer != "prospective"):
+        replaced = target is not None and target.by is not None and target.layer in ("prospective", "procedural")
+        if target is None or replaced or (twin is None and target.layer != "prospective"):
             assert receipt is None
             return
         assert receipt is not None
