@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from athena_mcp.errors import AthenaError, InvalidArgument
     from athena_mcp.facade import Athena
     from athena_mcp.manager import MemoryManager
-    from athena_mcp.model import Layer, Memory, RecallResult, Receipt
+    from athena_mcp.model import Layer, Memory, RecallResult
     from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
+    from athena_mcp.receipt import Receipt
 
 __all__ = [
     "App",
@@ -48,7 +49,7 @@ def __getattr__(name: str) -> Any:
         "Layer": "model",
         "Memory": "model",
         "RecallResult": "model",
-        "Receipt": "model",
+        "Receipt": "receipt",
         "ParallelTier1Executor": "recall.parallel_tier1",
     }
     if name not in homes:

@@ -70,6 +70,9 @@ class EmbedderUnavailable(AthenaError):
 class ReadOnly(AthenaError):
     """A write was asked for where only reading is allowed."""
 
+    def __init__(self) -> None:
+        super().__init__("This Athena only reads (ATHENA_READ_ONLY is set); nothing was changed.")
+
 
 class LimitReached(AthenaError):
     """A project holds, or is sent, more than its limit; the message names the setting."""

@@ -12,7 +12,8 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from athena_mcp.app import App, open_app
 from athena_mcp.config import Settings, resolve_settings
 from athena_mcp.errors import AthenaError
-from athena_mcp.model import Forgotten, Memory, RecallResult, Receipt
+from athena_mcp.model import Memory, RecallResult
+from athena_mcp.receipt import Forgotten, Receipt
 
 if TYPE_CHECKING:
     from athena_mcp.manager import MemoryManager

@@ -18,13 +18,14 @@ from athena_mcp.layers.projects import ProjectCount, count_projects, lock_projec
 from athena_mcp.layers.records import read_from_oldest, read_memories, read_newest
 from athena_mcp.layers.totals import PublishedSnapshot, count_store, publish_snapshot, read_snapshots
 from athena_mcp.layers.unfinished import begin_import, end_import
-from athena_mcp.model import GLOBAL_PROJECT, Forgotten, Layer, Memory, RecallResult, Receipt
+from athena_mcp.model import GLOBAL_PROJECT, Layer, Memory, RecallResult
 from athena_mcp.recall.cascade import Cascade
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.request import check_request as check_recall
 from athena_mcp.recall.session import SessionContexts
 from athena_mcp.recall.tier1 import EMPTY
+from athena_mcp.receipt import Forgotten, Receipt
 from athena_mcp.remember.load import BulkLoader
 from athena_mcp.remember.pipeline import RememberPipeline
 from athena_mcp.remember.record import LoadReport, MemoryRecord
@@ -358,7 +359,7 @@ class MemoryManager:
 
     def _check_writable(self) -> None:
         if self._read_only:
-            raise ReadOnly("This Athena only reads (ATHENA_READ_ONLY is set); nothing was changed.")
+            raise ReadOnly
 
     def _scope(self, project: str | None) -> tuple[str, ...]:
         name = self._project if project is None else check_name("project", project)

@@ -10,7 +10,7 @@ from athena_mcp.cli.launch import Flags
 from athena_mcp.cli.options import common_options, settings_of
 from athena_mcp.cli.output import say
 from athena_mcp.cli.runner import run_with_manager
-from athena_mcp.model import Forgotten
+from athena_mcp.receipt import Forgotten
 
 if TYPE_CHECKING:
     from athena_mcp.manager import MemoryManager

@@ -12,7 +12,8 @@ from athena_mcp.cli.options import JSON_OBJECT, LAYER, TEXT, common_options, jso
 from athena_mcp.cli.output import say, say_json, visible
 from athena_mcp.cli.runner import run_with_manager
 from athena_mcp.errors import InvalidArgument
-from athena_mcp.model import DEFAULT_IMPORTANCE, MAX_CONTENT_CHARS, Receipt
+from athena_mcp.model import DEFAULT_IMPORTANCE, MAX_CONTENT_CHARS
+from athena_mcp.receipt import Receipt
 
 if TYPE_CHECKING:
     from athena_mcp.manager import MemoryManager

@@ -34,7 +34,7 @@ def command(flags: Flags, file: Path, replace: bool) -> None:
     if not settings.embedded:
         raise click.UsageError("This is for the embedded store. Restore your own server with its pg_restore.")
     if settings.read_only:
-        raise ReadOnly("This Athena only reads (ATHENA_READ_ONLY is set); nothing was changed.")
+        raise ReadOnly
     restored = run(lambda: restore(settings.data_dir, file, replace=replace))
     say(f"Restored {restored.memories:,} memories from {visible(str(file))}.")
     say(findings_text(restored.findings))

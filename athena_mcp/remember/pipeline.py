@@ -16,15 +16,8 @@ from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, supersede, touch
 from athena_mcp.layers.projects import ensure_projects, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps, next_ids
-from athena_mcp.model import (
-    GLOBAL_PROJECT,
-    MAX_ITEM_CHARS,
-    EpisodicDetails,
-    Layer,
-    Outcome,
-    ProspectiveDetails,
-    Receipt,
-)
+from athena_mcp.model import GLOBAL_PROJECT, MAX_ITEM_CHARS, EpisodicDetails, Layer, Outcome, ProspectiveDetails
+from athena_mcp.receipt import Receipt
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.merge import merge, says_more
 from athena_mcp.remember.prepare import Prepared, prepare

@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 from athena_mcp.config import Settings
-from athena_mcp.model import Forgotten, Memory, RecallResult, Receipt
+from athena_mcp.model import Memory, RecallResult
+from athena_mcp.receipt import Forgotten, Receipt
 
 
 class Manager(Protocol):

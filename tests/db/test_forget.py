@@ -5,7 +5,7 @@ import pytest
 from athena_mcp.app import App
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
-from athena_mcp.model import Forgotten
+from athena_mcp.receipt import Forgotten
 from tests.db.invariants import check_store
 from tests.db.stores import ask, row_counts, whole_text
 

@@ -13,17 +13,8 @@ import anyio
 
 from athena_mcp.config import Settings
 from athena_mcp.errors import InvalidArgument
-from athena_mcp.model import (
-    DueTask,
-    Forgotten,
-    Hit,
-    Layer,
-    LayerOutcome,
-    Memory,
-    ProspectiveDetails,
-    RecallResult,
-    Receipt,
-)
+from athena_mcp.model import DueTask, Hit, Layer, LayerOutcome, Memory, ProspectiveDetails, RecallResult
+from athena_mcp.receipt import Forgotten, Receipt
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SETTINGS = Settings(data_dir=Path("unused"), project="owner/name")

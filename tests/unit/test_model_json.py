@@ -8,7 +8,6 @@ from athena_mcp.model import (
     DueTask,
     EpisodicDetails,
     EpisodicKind,
-    Forgotten,
     GraphDetails,
     Hit,
     Layer,
@@ -19,7 +18,6 @@ from athena_mcp.model import (
     ProceduralDetails,
     ProspectiveDetails,
     RecallResult,
-    Receipt,
     Relation,
     SemanticDetails,
     SemanticKind,
@@ -28,6 +26,7 @@ from athena_mcp.model import (
     TriggerKind,
     details_row,
 )
+from athena_mcp.receipt import Forgotten, Receipt
 
 AT = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 BARE = Memory(id=17, project="owner/project", layer=Layer.SEMANTIC, content="Port 5433.", created_at=AT)

@@ -197,6 +197,11 @@ async def _swap(admin: psycopg.AsyncConnection[Any], *, back: bool = False) -> N
             await admin.execute(rename.format(Identifier(DATABASE), Identifier(aside)))
             await admin.execute(rename.format(Identifier(into), Identifier(DATABASE)))
     except psycopg.errors.ObjectInUse as error:
+        if back:
+            raise EmbeddedServerError(
+                f"Something was stored while the backup was filled in, and the restored store is in use already. What "
+                f"was there before stands in the database {REPLACED} until the next restore."
+            ) from error
         raise _in_use() from error
 
 
