@@ -138,14 +138,14 @@ class Database:
             self._pool.pop_stats()
 
     @asynccontextmanager
-    async def session(self, limit_s: float = math.inf) -> AsyncIterator[Session]:
-        """Borrow a connection, whose statements may take `limit_s` each.
+    async def session(self, limit_s: float = math.inf, *, reading: bool = False) -> AsyncIterator[Session]:
+        """Borrow a connection, whose statements may take `limit_s` each; `reading` when they only read.
 
         Cancelling the borrower cancels the statement that runs on it.
         """
         pool, connection = await self._borrow()
         try:
-            yield Session(connection, limit_s)
+            yield Session(connection, limit_s, reading=reading)
         finally:
             connection.used_at = time.monotonic()
             if connection.closed and pool is self._pool:
@@ -263,7 +263,8 @@ class Database:
 
 def _has_unread(connection: psycopg.AsyncConnection[Any]) -> bool:
     """Whether something waits on the socket of an idle connection: its end, or the server's farewell."""
-    with selectors.DefaultSelector() as selector:
+    # Asking the kernel once, where it can be: the default selector would be made and closed there.
+    with getattr(selectors, "PollSelector", selectors.DefaultSelector)() as selector:
         selector.register(connection.fileno(), selectors.EVENT_READ)
         return bool(selector.select(0))
 

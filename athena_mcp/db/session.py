@@ -30,6 +30,8 @@ DEFAULT_STATEMENT_S = 10.0
 """The limit of a statement that runs under no deadline; what may take longer brings a deadline of its own."""
 CLOSE_ENOUGH = 0.9
 """A limit that is already set and at least this much of the one wanted is not set anew."""
+LENT_MS = 500
+"""A reader puts up with a limit of at least so much that somebody else has set; see `Session`."""
 
 
 class Step(NamedTuple):
@@ -42,12 +44,15 @@ class Step(NamedTuple):
 class Session:
     """Runs statements on one connection; made by `Database.session`, used by one task.
 
-    `limit_s` bounds each statement, whatever its caller's deadline; without one the deadline alone does.
+    `limit_s` bounds each statement, whatever its caller's deadline; without one the deadline alone does. A session that
+    is `reading` has no transactions and only reads: it takes a connection with the shorter limit that the one before it
+    had set, which saves a round trip, and should that limit end a statement, runs it once more with its own.
     """
 
-    def __init__(self, connection: Connection, limit_s: float = math.inf) -> None:
+    def __init__(self, connection: Connection, limit_s: float = math.inf, *, reading: bool = False) -> None:
         self._connection = connection
         self._limit_s = limit_s
+        self._reading = reading
 
     @overload
     async def fetch(self, statement: Statement, values: Values = None) -> list[tuple[Any, ...]]: ...
@@ -60,12 +65,23 @@ class Session:
         await checkpoint_if_cancelled()
         timeout_ms = self._timeout_ms()
         try:
-            await self._limit(timeout_ms)
-            cursor = self._connection.cursor(row_factory=rows)
-            await cursor.execute(statement, values)
-            return await cursor.fetchall() if cursor.description else []
+            lent = self._reading and LENT_MS <= self._connection.statement_timeout_ms <= timeout_ms
+            if not lent:
+                await self._limit(timeout_ms)
+            try:
+                return await self._fetch(statement, values, rows)
+            except psycopg.errors.QueryCanceled:
+                if not lent:
+                    raise
+            await self._limit(self._timeout_ms())
+            return await self._fetch(statement, values, rows)
         except psycopg.Error as error:
             raise translate(error) from error
+
+    async def _fetch(self, statement: Statement, values: Values, rows: BaseRowFactory[Any]) -> list[Any]:
+        cursor = self._connection.cursor(row_factory=rows)
+        await cursor.execute(statement, values)
+        return await _rows(cursor)
 
     async def fetch_one(self, statement: Statement, values: Values = None) -> tuple[Any, ...] | None:
         """The first row of a query, or None."""
@@ -128,7 +144,7 @@ class Session:
                 for step in steps:
                     cursors.append(self._connection.cursor())
                     await cursors[-1].execute(step.statement, step.values or None)
-            answers.extend([await cursor.fetchall() if cursor.description else [] for cursor in cursors])
+            answers.extend([await _rows(cursor) for cursor in cursors])
 
         try:
             await self._limit(timeout_ms)
@@ -148,8 +164,23 @@ class Session:
     async def _limit(self, timeout_ms: int) -> None:
         connection = self._connection
         if not timeout_ms * CLOSE_ENOUGH <= connection.statement_timeout_ms <= timeout_ms:
+            # A little short, so that the next statements under the same deadline, or one like it, need no new one.
             if timeout_ms > DEFAULT_STATEMENT_S * 1000:
-                # A little short, so that the next statements under the same deadline need no new one.
                 timeout_ms = int(timeout_ms * (1 + CLOSE_ENOUGH) / 2)
+            else:
+                timeout_ms = _two_digits(timeout_ms)
             await connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(timeout_ms),))
             connection.statement_timeout_ms = timeout_ms
+
+
+async def _rows(cursor: psycopg.AsyncCursor[Row]) -> list[Row]:
+    """What a statement brought; nothing when it is of a kind that brings no rows."""
+    # `description` tells that too, but describes every column first, on each recall for nothing.
+    result = cursor.pgresult
+    return await cursor.fetchall() if result is not None and result.nfields else []
+
+
+def _two_digits(number: int) -> int:
+    """The number with all digits but the first two made 0."""
+    step = int(10 ** max(0, len(str(number)) - 2))
+    return number - number % step

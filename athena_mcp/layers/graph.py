@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from psycopg.rows import class_row
+from psycopg.sql import SQL
 
 from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.entity_names import keys_in, name_key, relation_key
@@ -18,8 +19,6 @@ from athena_mcp.search.candidates import Candidate, Search, find_candidates
 
 FIELDS: tuple[str, ...] = ()
 
-HOPS = 2
-"""How far Tier 2 follows relations from a hit."""
 MAX_EDGES = 100
 """Edges that one recall follows."""
 MAX_NAMED = 100
@@ -105,23 +104,39 @@ WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
 """
 
 
-# From the edges that the seeds state to the entities they join, and on to what else is stated of these; then once more.
-_EXPAND = """
-WITH RECURSIVE step (project_id, entity_id, hop) AS (
-    SELECT DISTINCT r.project_id, e.id, 1
+# The newest edges of each entity in `{of}`, both ways; relations_by_subject and relations_by_object serve it.
+_NEWEST = """
+SELECT o.project_id, e.memory_id, e.other_id FROM {of} AS o CROSS JOIN LATERAL (
+    (SELECT memory_id, object_id AS other_id FROM athena.relations r
+     WHERE r.project_id = o.project_id AND r.subject_id = o.id AND r.ended_at IS NULL
+     ORDER BY r.memory_id DESC LIMIT %(newest)s)
+    UNION ALL
+    (SELECT memory_id, subject_id FROM athena.relations r
+     WHERE r.project_id = o.project_id AND r.object_id = o.id AND r.ended_at IS NULL
+     ORDER BY r.memory_id DESC LIMIT %(newest)s)
+) AS e
+"""
+
+# From the edges that the seeds state to the entities they join, and on to what else is stated of these; then once more,
+# unless that is more than can be shown already. No entity has more to give than its newest edges.
+_EXPAND_TEXT = """
+WITH near AS MATERIALIZED (
+    SELECT DISTINCT r.project_id, e.id
     FROM athena.relations r CROSS JOIN LATERAL (VALUES (r.subject_id), (r.object_id)) AS e (id)
     WHERE r.project_id = ANY (%(projects)s) AND r.memory_id = ANY (%(seeds)s) AND r.ended_at IS NULL
-    UNION
-    SELECT r.project_id, CASE WHEN r.subject_id = s.entity_id THEN r.object_id ELSE r.subject_id END, s.hop + 1
-    FROM step s JOIN athena.relations r ON r.project_id = s.project_id AND r.ended_at IS NULL
-        AND (r.subject_id = s.entity_id OR r.object_id = s.entity_id)
-    WHERE s.hop < %(hops)s
+), first AS MATERIALIZED ({of_near}), far AS MATERIALIZED (
+    SELECT project_id, other_id AS id FROM first
+    WHERE (SELECT count(DISTINCT (project_id, memory_id)) FROM first) < %(newest)s
+    EXCEPT SELECT project_id, id FROM near
 ), reached AS (
-    SELECT r.project_id, r.memory_id, min(s.hop) AS hop
-    FROM step s JOIN athena.relations r ON r.project_id = s.project_id AND r.ended_at IS NULL
-        AND (r.subject_id = s.entity_id OR r.object_id = s.entity_id)
-    WHERE NOT r.memory_id = ANY (%(seeds)s)
-    GROUP BY r.project_id, r.memory_id ORDER BY hop, r.memory_id DESC LIMIT %(limit)s
+    SELECT project_id, memory_id, min(hop) AS hop
+    FROM (
+        SELECT project_id, memory_id, 1 AS hop FROM first
+        UNION ALL
+        SELECT project_id, memory_id, 2 FROM ({of_far}) AS second
+    ) AS edges
+    WHERE NOT memory_id = ANY (%(seeds)s)
+    GROUP BY project_id, memory_id ORDER BY hop, memory_id DESC LIMIT %(limit)s
 )
 SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
     (0.5 / power(2, f.hop))::float8 AS linked
@@ -132,6 +147,7 @@ WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
     AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
     AND m.tags @> %(tags)s::text[]
 """
+_EXPAND = SQL(_EXPAND_TEXT.format(of_near=_NEWEST.format(of="near"), of_far=_NEWEST.format(of="far")))
 
 
 # The rows of `NamedEntity`, the longest name first: it is told apart better than a short one.
@@ -295,8 +311,9 @@ async def expand(session: Session, query: Search, seeds: Sequence[int]) -> list[
         {
             "projects": query.project_ids,
             "seeds": list(seeds),
-            "hops": HOPS,
             "limit": MAX_EDGES,
+            # The seeds' own edges are passed over afterwards.
+            "newest": MAX_EDGES + len(seeds),
             "layers": [layer.value for layer in query.allowed],
             "since": query.filters.since,
             "until": query.filters.until,

@@ -199,7 +199,7 @@ class Cascade:
         if not ids and not ground.due:
             return Shown()
         replaced_ids: list[int] = []
-        async with self._database.session(DEFAULT_STATEMENT_S) as session:
+        async with self._database.session(DEFAULT_STATEMENT_S, reading=True) as session:
             if composing:
                 replaced_ids = await find_replaced(session, ground.scope.ids, ids, MAX_COMPOSED)
             wanted = [*ids, *replaced_ids, *(task.memory_id for task in ground.due)]

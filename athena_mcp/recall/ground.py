@@ -55,7 +55,7 @@ class GroundReader:
 
     async def read_scope(self, request: RecallRequest) -> Scope:
         """The scope of a recall as it is now; its versions tell whether a kept answer still holds."""
-        async with self.database.session(DEFAULT_STATEMENT_S) as session:
+        async with self.database.session(DEFAULT_STATEMENT_S, reading=True) as session:
             scope = await read_scope(session, request.scope)
         self.vectors.notice(scope.embedder_id)
         return scope
@@ -65,7 +65,7 @@ class GroundReader:
         vector, problem = await self._embed(request.query)
         now = self.now()
         situation = _situation(request, now)
-        async with self.database.session(DEFAULT_STATEMENT_S) as session:
+        async with self.database.session(DEFAULT_STATEMENT_S, reading=True) as session:
             if scope is None:
                 scope = await read_scope(session, request.scope)
                 self.vectors.notice(scope.embedder_id)

@@ -49,7 +49,7 @@ async def enrich(
     """The same answer, ranked with what surrounds it."""
     if not answered.ranked:
         return answered
-    async with database.session(DEFAULT_STATEMENT_S) as session:
+    async with database.session(DEFAULT_STATEMENT_S, reading=True) as session:
         linked = await _linked(session, ground, answered.ranked)
         ranked = _with_links(answered.ranked, linked, ground.asked)
         seeds = [row.candidate.id for row in ranked[:SEEDS]]

@@ -84,14 +84,15 @@ LEFT JOIN LATERAL (
 """Takes the query and its surroundings apart as memories were taken apart: a row a `Term`, its columns by name."""
 
 # The rarest of the query's terms, as many as few postings are read for, are sought in the covering index of each
-# layer's partition.
+# layer's partition. A term's weight is worked out once, not once a posting, and in floats: numeric logarithms took two
+# thirds of the statement's time.
 PROMISE = """
 SELECT m.layer, max(m.weight) AS weight FROM (
-    SELECT p.layer, p.memory_id,
-        sum(ln(1 + greatest(0, %(size)s - r.df + 0.5) / (r.df + 0.5)) * CASE WHEN r.whole THEN {whole} ELSE 1 END)
-            AS weight
+    SELECT p.layer, p.memory_id, sum(r.weight) AS weight
     FROM (
-        SELECT k.*, sum(k.df) OVER (ORDER BY k.df, k.term_id) - k.df AS before
+        SELECT k.*, sum(k.df) OVER (ORDER BY k.df, k.term_id) - k.df AS before,
+            ln(1 + greatest(0::float8, %(size)s - k.df + 0.5::float8) / (k.df + 0.5::float8))
+                * CASE WHEN k.whole THEN {whole}::float8 ELSE 1::float8 END AS weight
         FROM {terms} AS k WHERE NOT k.around AND k.term_id IS NOT NULL
     ) AS r
     JOIN athena.postings p ON p.project_id = r.project_id AND p.term_id = r.term_id

@@ -72,6 +72,31 @@ async def test_a_statement_without_time_left_is_not_begun(database: Database) ->
         assert await pid_of(session)
 
 
+async def test_who_only_reads_puts_up_with_the_limit_it_finds_and_runs_again_when_that_ends_a_statement(
+    database: Database,
+) -> None:
+    limit = "SELECT current_setting('statement_timeout')"
+
+    async def shorter() -> None:
+        with anyio.fail_after(0.7):
+            async with database.session() as session:
+                assert await session.fetch_one(limit) in [(f"{ms}ms",) for ms in range(500, 700, 10)]
+
+    await shorter()
+    async with database.session(10, reading=True) as session:
+        assert await session.fetch_one(limit) in [(f"{ms}ms",) for ms in range(500, 700, 10)]
+        assert await session.fetch_one("SELECT pg_sleep(0.9), 17") == ("", 17)
+        assert await session.fetch_one(limit) == ("10s",)
+    await shorter()
+    async with database.session(10) as session:
+        assert await session.fetch_one(limit) == ("10s",)
+    with anyio.fail_after(0.2):
+        async with database.session() as session:
+            await session.fetch("SELECT 1")
+    async with database.session(10, reading=True) as session:
+        assert await session.fetch_one(limit) == ("10s",), "a limit that is too short for anything is not put up with"
+
+
 async def test_a_cancelled_caller_ends_the_query_on_the_server_and_keeps_the_connection(
     database: Database, database_url: str
 ) -> None:
