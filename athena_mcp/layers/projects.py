@@ -28,6 +28,7 @@ WITH made AS (
 SELECT name, id FROM made
 UNION ALL SELECT name, id FROM athena.projects WHERE name = ANY (%(names)s::text[] || %(others)s::text[])
 """
+_ENSURE_AND_ID = _ENSURE + " UNION ALL SELECT NULL, nextval(pg_get_serial_sequence('athena.memories', 'id'))"
 _LOCK = "SELECT athena.lock_projects(%(projects)s)"
 _LIVE = "SELECT coalesce(sum(memories), 0)::bigint FROM athena.layer_totals WHERE project_id = %(project)s"
 _COUNTS = """
@@ -37,16 +38,27 @@ GROUP BY p.name HAVING coalesce(sum(t.memories), 0) > 0 ORDER BY p.name
 """
 
 
-async def ensure_projects(session: Session, names: Sequence[str], others: Sequence[str] = ()) -> dict[str, int]:
-    """The ids of projects, made where they are missing, and of `others` that are there.
+async def ensure_projects(session: Session, names: Sequence[str]) -> dict[str, int]:
+    """The ids of projects, made where they are missing.
 
     Not inside a transaction: another may be making the same.
     """
     wanted = sorted(set(names))
     found: dict[str, int] = {}
     while not found.keys() >= set(wanted):  # once, unless another process made one between the statement's two halves
-        found = dict(await session.fetch(_ENSURE, {"names": wanted, "others": list(others)}))
+        found = dict(await session.fetch(_ENSURE, {"names": wanted, "others": []}))
     return found
+
+
+async def ensure_project_and_id(session: Session, name: str, others: Sequence[str]) -> tuple[dict[str, int], int]:
+    """The ids of a project, made where it is missing, and of `others` that are there; and a fresh id for a memory, all
+    in one round trip. An id that is not used leaves a gap. Not inside a transaction, as `ensure_projects`.
+    """
+    found: dict[str | None, int] = {}
+    while name not in found:
+        found = dict(await session.fetch(_ENSURE_AND_ID, {"names": [name], "others": list(others)}))
+    memory_id = found.pop(None)
+    return {project: id for project, id in found.items() if project is not None}, memory_id
 
 
 def lock_step(project_ids: Sequence[int]) -> Step:

@@ -14,8 +14,8 @@ from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, LimitReached, StorageError
 from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, supersede, touch
-from athena_mcp.layers.projects import ensure_projects, lock_projects, lock_step
-from athena_mcp.layers.records import NewMemory, insert_steps, next_ids
+from athena_mcp.layers.projects import ensure_project_and_id, lock_projects, lock_step
+from athena_mcp.layers.records import NewMemory, insert_steps
 from athena_mcp.model import GLOBAL_PROJECT, MAX_ITEM_CHARS, EpisodicDetails, Layer, Outcome, ProspectiveDetails
 from athena_mcp.receipt import Receipt
 from athena_mcp.remember.limits import WriteLimits
@@ -68,7 +68,7 @@ class RememberPipeline:
         vector = await self._embed(prepared)
         request = prepared.request
         async with self.database.session() as session:
-            scope = await ensure_projects(session, [request.project], [GLOBAL_PROJECT])
+            scope, memory_id = await ensure_project_and_id(session, request.project, [GLOBAL_PROJECT])
             if request.replaces is not None:
                 # What is put right for all projects stays in the scope of all.
                 target = await self._target(session, list(scope.values()), request)
@@ -78,7 +78,6 @@ class RememberPipeline:
             if request.replaces is None:  # which leaves as many as there were
                 await self._check_room(session, prepared, project_id)
             near = await self._near(session, project_id, prepared, vector)
-            (memory_id,) = await next_ids(session, 1)
             new = new_memory(prepared, project_id, memory_id, session_id)
             steps = self._steps(new, vector)
             if request.relations or request.replaces is not None or request.about is not None:
