@@ -38,9 +38,9 @@ from athena_mcp.telemetry.instruments import FORGET, RECALL, REMEMBER
 from athena_mcp.validation import check_choice, check_id, check_integer, check_name, nearest
 
 RECALL_S = 30.0
+"""The limit of a whole recall; each layer has its own, shorter one."""
 AROUND_S = 2.0
 """What a recall may take beyond the time of its layers: reading the scope before, and the memories after."""
-"""The limit of a whole recall; each layer has its own, shorter one."""
 WRITE_S = 30.0
 """The limit of one write, the wait for another writer of the project included."""
 LOAD_S = 300.0

@@ -23,7 +23,7 @@ from athena_mcp.model import GLOBAL_PROJECT, DueTask, Hit, Layer, Memory, Recall
 from athena_mcp.recall.cache import Fresh, RecallCache
 from athena_mcp.recall.cache_key import cache_key
 from athena_mcp.recall.calibration import NOTHING_RELEVANT
-from athena_mcp.recall.confidence import answer_confidence, answer_signs, hit_confidence, hit_signs, stage_of
+from athena_mcp.recall.confidence import answer_confidence, answer_signs, bounded, hit_confidence, hit_signs, stage_of
 from athena_mcp.recall.depth import goes_to_tier_2, goes_to_tier_3, goes_wider, goes_wider_at_once
 from athena_mcp.recall.excerpt import DUE_CHARS, fit
 from athena_mcp.recall.explain import explain
@@ -256,7 +256,9 @@ def _stage(ground: Groundwork, answered: Answered) -> Stage:
 
 
 def _confidence(ground: Groundwork, answered: Answered) -> float:
-    return answer_confidence(answer_signs(answered.ranked, ground.search.lexical), _stage(ground, answered))
+    query = ground.search.lexical
+    sure = answer_confidence(answer_signs(answered.ranked, query), _stage(ground, answered))
+    return bounded(sure, query, statement=ground.asked.statement)
 
 
 def _allowed(answered: Answered, request: RecallRequest) -> Answered:

@@ -28,6 +28,10 @@ USUAL_NEXT = 0.65
 USUAL_BEHIND = 0.4
 """The same for the hits up to BEHIND, as a part of the first's."""
 
+MISSING = 0.25
+"""The most that an answer is given where a question names a code that no memory has: what was found is about another
+one, however much the rest is alike. A judgement: no questions that the constants are fitted on have such codes."""
+
 
 @dataclass(frozen=True, slots=True)
 class HitSigns:
@@ -141,6 +145,13 @@ def hit_confidence(signs: HitSigns, stage: Stage) -> float:
 def answer_confidence(signs: AnswerSigns | None, stage: Stage) -> float:
     """The probability that an answer with these signs holds what was asked for; 0 for an empty one."""
     return 0.0 if signs is None else CONSTANTS[stage].answer.probability(_ANSWER_SIGNS(signs))
+
+
+def bounded(confidence: float, query: LexicalQuery, *, statement: bool) -> float:
+    """What is left of an answer's probability where the thing that a question names is not in the store. A statement
+    is no question: whoever looks for what is like it may name what is new.
+    """
+    return min(confidence, MISSING) if query.missing and not statement else confidence
 
 
 def stage_of(*, vectors: bool, read: bool) -> Stage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,9 @@ COMMON_FRACTION = 0.25
 COMMON_FLOOR = 2_000
 """A term in more memories than both of these is looked up only when nothing rarer is left."""
 
+_CODE = re.compile(r"(?=.*[a-z])(?=(?:\D*\d){3})\w+$|\d{4,}(?<!00)$")
+"""Letters with three digits or more, and numbers of four or more that are not round ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class LexicalQuery:
@@ -41,6 +45,8 @@ class LexicalQuery:
     """What the terms that no memory has would weigh."""
     unknown: tuple[str, ...] = ()
     """Terms of the query that no memory in scope has."""
+    missing: tuple[str, ...] = ()
+    """Those of them that name one thing and nothing like it: error codes, ids, ports."""
     weight_of: dict[str, float] = field(default_factory=dict)
 
     unknown_idf: float = 0.0
@@ -160,6 +166,9 @@ def weigh_terms(found: Sequence[Term], size: int, mean_length: float) -> Lexical
         unknown_weight=inverse_document_frequency(0, size)
         * sum(1 for term, df in frequency.items() if df == 0 and not rows[term][0].whole),
         unknown=tuple(sorted(term for term, df in frequency.items() if df == 0)),
+        missing=tuple(
+            sorted(term for term, df in frequency.items() if df == 0 and not rows[term][0].whole and _CODE.match(term))
+        ),
         unknown_idf=inverse_document_frequency(0, size),
         weight_of=weight_of,
     )

@@ -15,6 +15,7 @@ from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
 from athena_mcp.model import Layer, RecallResult
+from athena_mcp.recall.confidence import MISSING
 
 pytestmark = pytest.mark.anyio
 
@@ -154,6 +155,24 @@ async def test_the_layers_left_out_are_asked_when_the_answer_is_weak(manager: Me
     limited = await manager.recall("zebrafish pager", layers=["semantic"])
     assert limited.layers[Layer.PROSPECTIVE].status == "skipped"
     assert "Rotate the pager schedule for zebrafish." not in texts(limited)
+
+
+async def test_a_question_about_a_code_that_no_memory_has_is_not_answered_by_one_about_another_code(
+    manager: MemoryManager,
+) -> None:
+    for service, code in (("login", "E9507"), ("billing", "E4410"), ("search", "E2201")):
+        await manager.remember(f"The {service} worker failed with {code} after the deploy.", layer="episodic")
+    known = await manager.recall("when did the login worker fail with E9507?")
+    unknown = await manager.recall("when did the login worker fail with E9570?")
+    assert known.confidence is not None
+    assert known.confidence > MISSING
+    assert unknown.confidence is not None
+    assert unknown.confidence <= MISSING
+    assert all(hit.confidence is not None and hit.confidence <= MISSING for hit in unknown.memories)
+    assert texts(unknown)[0] == texts(known)[0], "what is most alike is shown all the same"
+    statement = await manager.recall("The login worker failed with E9570 after the deploy")
+    assert statement.confidence is not None
+    assert statement.confidence > MISSING
 
 
 async def test_depth_3_sums_up_with_citations_and_says_what_replaced_what(manager: MemoryManager) -> None:
