@@ -23,6 +23,7 @@ from athena_mcp.model import (
     TaskStatus,
 )
 from athena_mcp.remember.classify import classify
+from athena_mcp.remember.project_names import LOOKS_SECRET
 from athena_mcp.remember.redact import Redacted, Redactor
 from athena_mcp.remember.request import RememberRequest
 from athena_mcp.validation import check_choice, check_text
@@ -83,7 +84,7 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
 
     for argument, name in (("project", request.project), ("session_id", request.session_id), ("key", request.key)):
         if name and redact(name).counts:
-            raise InvalidArgument(argument, "looks like a secret; choose another name")
+            raise InvalidArgument(argument, LOOKS_SECRET)
 
     def clean_value(value: Any, depth: int = 0) -> Any:
         if depth > MAX_DETAIL_DEPTH:
