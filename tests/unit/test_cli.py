@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from athena_mcp.cli.launch import Flags, serve_flags
-from athena_mcp.cli.output import one_line, table, visible, width_of, wrapped
+from athena_mcp.cli.output import one_line, say_json, table, visible, width_of, wrapped
 from athena_mcp.cli.root import COMMANDS
 from athena_mcp.cli.servers import servers_text
 from athena_mcp.cli.stats import stats_text
@@ -226,6 +226,21 @@ def test_text_cannot_steer_the_terminal() -> None:
         assert not any(ord(c) < 32 and c != "\n" for c in printed)
         assert "\x9b" not in printed
         assert "\u202e" not in printed
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_json_cannot_steer_the_terminal_and_loses_nothing(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steering = "\x1b\x7f\x9b\r\u2028\u202e\u2066\u206a\ufff9\U000e0068\U000e0069"
+    kept = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f \u200djoined\t"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    say_json({"content": steering + kept})
+    printed = capsys.readouterr().out
+    assert not set(printed.replace(kept[:7], "")) & set(steering)
+    assert kept[:7] in printed
+    assert json.loads(printed) == {"content": steering + kept}
+    assert "\U000e0068" not in visible(steering)
 
 
 def test_text_is_cut_and_aligned_by_the_cells_it_takes() -> None:
