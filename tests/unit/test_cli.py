@@ -218,6 +218,16 @@ def test_the_environment_comes_from_flags_before_or_after_the_command() -> None:
     assert before == after
 
 
+def test_help_says_what_an_export_holds_and_that_nothing_forgotten_comes_back() -> None:
+    export, forget = (" ".join(athena(name, "--help").stdout.decode().split()) for name in ("export", "forget"))
+    assert "Only the flag --project limits it" in export
+    assert "The first line is no memory" in export
+    assert "jq -r '.content // empty'" in export  # the first line has no content
+    assert "cannot be undone" in forget
+    assert "`athena-mcp list` show" in forget
+    assert "files that were written before still have it" in forget
+
+
 def test_text_cannot_steer_the_terminal() -> None:
     hostile = "a\x1b[2Jb\x9b31mc\rd\x07\u202e\u2028e\tf"
     shown = visible(hostile)
