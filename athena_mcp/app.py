@@ -131,11 +131,15 @@ class App:
         from athena_mcp.remember.limits import WriteLimits
         from athena_mcp.remember.load import BulkLoader
         from athena_mcp.remember.pipeline import RememberPipeline
+        from athena_mcp.remember.project_names import SETTING, ProjectNames
         from athena_mcp.remember.redact import Redactor
         from athena_mcp.search.language import ensure_language
         from athena_mcp.search.upkeep import keep_up
         from athena_mcp.search.vector_arm import VectorArm
 
+        redactor = await anyio.to_thread.run_sync(Redactor)
+        names = ProjectNames(redactor)
+        names.check(self.settings.project, SETTING)
         make_handle = self._make_handle or partial(configured_handle, self.settings)
         read_only = self.settings.read_only
         vectors = self._vectors = VectorArm(make_handle(), read_only=read_only)
@@ -164,7 +168,6 @@ class App:
             learning=self.settings.learning,
         )
         cascade.executor = executor
-        redactor = await anyio.to_thread.run_sync(Redactor)
         limits = WriteLimits(self.settings.max_memories, self.settings.max_writes_per_minute)
         manager = MemoryManager(
             database=database,
@@ -173,6 +176,7 @@ class App:
             cascade=cascade,
             executor=executor,
             statistics=self.statistics,
+            names=names,
             project=self.settings.project,
             session_id=self.session_id,
             read_only=read_only,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _SEQUENCE = (
@@ -21,6 +21,13 @@ _TAGS = "[\U000e0000-\U000e007f]"
 _FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
 _LINE_END = "\r\n?|[\u2028\u2029\x85]"
 _HARMFUL = re.compile(f"(?P<flag>{_FLAG})|(?P<end>{_LINE_END})|{_SEQUENCE}|{_INVISIBLE}|{_TAGS}")
+_STEERING = re.compile(f"(?P<flag>{_FLAG})|[\u2028\u2029]|{_INVISIBLE}|{_TAGS}")
+# What stays, since scripts and emoji need it, but is nothing to see by itself: blanks, joiners, marks of direction,
+# fillers, variation selectors (Unicode's Default_Ignorable_Code_Point, and the blank of Braille).
+_UNSEEN = re.compile(
+    "[\\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff"
+    "\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
 # What may need cleaning, as `json.dumps` writes it; most texts have none of it, which is found out in no time.
 _ESCAPES = ("\\u00", "\\r", "\\b", "\\f", "\x7f")
 
@@ -32,6 +39,18 @@ def harmless(text: str) -> str:
     line feed.
     """
     return _HARMFUL.sub(_replacement, text)
+
+
+def says_nothing(text: str) -> bool:
+    """Whether nobody who is shown `text` sees anything: it is blank, or all of it is taken out or invisible."""
+    if text.isascii() and text.isprintable():
+        return not text.strip()
+    return _UNSEEN.fullmatch(harmless(text)) is not None
+
+
+def escaped(text: str, escape: Callable[[str], str]) -> str:
+    """`text` with each character that `harmless` would take out shown by its `escape`; tabs and line feeds stay."""
+    return _STEERING.sub(lambda found: found["flag"] or escape(found[0]), text)
 
 
 def harmless_value(value: Any) -> Any:

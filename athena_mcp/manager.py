@@ -28,6 +28,7 @@ from athena_mcp.recall.tier1 import EMPTY
 from athena_mcp.receipt import Forgotten, Receipt
 from athena_mcp.remember.load import BulkLoader
 from athena_mcp.remember.pipeline import RememberPipeline
+from athena_mcp.remember.project_names import ProjectNames
 from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.remember.request import check_request as check_remember
 from athena_mcp.search.candidates import Candidate
@@ -82,6 +83,7 @@ class MemoryManager:
         cascade: Cascade,
         executor: ParallelTier1Executor[Candidate],
         statistics: Statistics,
+        names: ProjectNames,
         project: str,
         session_id: str,
         read_only: bool = False,
@@ -92,6 +94,7 @@ class MemoryManager:
         self._loader = loader
         self._cascade = cascade
         self._statistics = statistics
+        self._names = names
         self._project = project
         self._session_id = session_id
         self._sessions = SessionContexts()
@@ -132,6 +135,7 @@ class MemoryManager:
                 about=about,
                 key=key,
             )
+            self._names.check(request.project)
             self._check_writable()
             receipt = await within(WRITE_S, lambda: self._pipeline.remember(request, session_id=self._session_id))
         except Exception:  # counted and raised again: a border of the statistics, not of errors
@@ -186,6 +190,7 @@ class MemoryManager:
                 until=until,
                 tags=tags,
             )
+            self._names.check(request.project)
         except InvalidArgument:
             self._statistics.record_recall(RecallSample(self._statistics.elapsed_ms(started), error=True))
             raise
@@ -298,7 +303,7 @@ class MemoryManager:
         limit = check_integer("limit", limit, 1, MAX_LIST)
         before = 2**63 - 1 if before_id is None else check_id("before_id", before_id)
         only = None if layer is None else check_choice("layer", layer, Layer)
-        name = self._project if project is None else check_name("project", project)
+        name = self._named(project)
         async with self._database.session() as session:
             scope = await read_scope(session, [name])
             return await read_newest(
@@ -313,8 +318,9 @@ class MemoryManager:
     async def export(self, *, project: str | None = None) -> AsyncIterator[Memory]:
         """Every memory of a project, or of all, in the order of ids, history included, as the store is at the start."""
         after_id = 0
+        names = [] if project is None else [self._named(project)]
         async with self._database.snapshot() as session:
-            ids = None if project is None else (await read_scope(session, [check_name("project", project)])).ids
+            ids = (await read_scope(session, names)).ids if names else None
             while True:
                 page = await read_from_oldest(session, ids, after_id=after_id, limit=EXPORT_PAGE)
                 for memory in page:
@@ -361,9 +367,11 @@ class MemoryManager:
         if self._read_only:
             raise ReadOnly
 
+    def _named(self, project: str | None) -> str:
+        return self._names.check(self._project if project is None else check_name("project", project))
+
     def _scope(self, project: str | None) -> tuple[str, ...]:
-        name = self._project if project is None else check_name("project", project)
-        return tuple(dict.fromkeys((name, GLOBAL_PROJECT)))
+        return tuple(dict.fromkeys((self._named(project), GLOBAL_PROJECT)))
 
 
 STATS_SECTIONS = (*SECTIONS, "servers")

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from athena_mcp.errors import InvalidArgument
+from athena_mcp.harmless import says_nothing
 from athena_mcp.model import MAX_ITEM_CHARS, MAX_ITEMS, MAX_NAME_CHARS, MAX_TAG_CHARS, MAX_TAGS, Layer
 
 E = TypeVar("E", bound=StrEnum)
@@ -29,8 +30,9 @@ def check_text(argument: str, value: object, max_chars: int) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError:
         raise InvalidArgument(argument, "contains half of a surrogate pair, which is not a character") from None
-    if not value.strip():
-        raise InvalidArgument(argument, "is empty; say something")
+    if says_nothing(value):
+        seen = "has nothing but invisible characters" if value.strip() else "is empty"
+        raise InvalidArgument(argument, f"{seen}; say something")
     return value
 
 

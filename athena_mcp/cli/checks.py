@@ -77,6 +77,11 @@ def _program() -> Iterable[Finding]:
 
 
 def _settings(settings: Settings) -> Iterable[Finding]:
+    # Here, since it brings the patterns' package, which a look at the help should not wait for.
+    from athena_mcp.remember.project_names import SETTING, ProjectNames
+    from athena_mcp.remember.redact import Redactor
+
+    ProjectNames(Redactor()).check(settings.project, SETTING)
     place = f"embedded in {settings.data_dir}" if settings.database_url is None else _public_url(settings.database_url)
     yield Finding("settings", "ok", f"project {settings.project}, database {place}, log level {settings.log_level}")
 

@@ -27,14 +27,17 @@ if TYPE_CHECKING:
 @common_options
 @click.pass_obj
 def command(flags: Flags, file: Path | None) -> None:
-    """Write every memory as JSON, one a line, to FILE or to standard output.
+    """Write every memory as JSON, one a line, to FILE; without FILE, or with `-`, to standard output.
 
-    All projects, or only the one that --project names; with history and links, so that `athena-mcp import` can bring it
-    all back. FILE appears only when it is complete; a name that ends in .gz is compressed.
+    That is the memories of all projects, with their history and links. Only the flag --project limits it to one
+    project; ATHENA_PROJECT and the folder you are in do not. The first line is no memory, it says what the file is.
+
+    `athena-mcp import FILE` brings it all back, into this store or another. FILE is written whole or not at all, takes
+    the place of a file of that name, and can be read by you only; if its name ends in .gz, it is compressed.
 
     \b
     Examples:  athena-mcp export memories.jsonl.gz
-               athena-mcp export --project owner/name | jq -r .content
+               athena-mcp export --project owner/name | jq -r '.content // empty'
     """
     settings = settings_of(flags)
     # A flag narrows the export; the project that one happens to stand in does not.

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 @common_options
 @click.pass_obj
 def command(flags: Flags, id_: int) -> None:
-    """Remove the memory ID for good, from tables, indexes and exports.
+    """Remove one memory for good; this cannot be undone.
 
-    To put something right, prefer `remember --replaces ID`: what was believed before stays in the history.
+    ID is the number that `athena-mcp recall` and `athena-mcp list` show. The memory must be of the project you are in
+    (or of the one that --project names), or of `global`. It is gone from every answer, from the history and from later
+    exports and backups; files that were written before still have it.
+
+    When something has merely changed, use `athena-mcp remember "…" --replaces ID` instead: what was believed before
+    stays in the history.
 
     \b
     Example:  athena-mcp forget 17

@@ -91,11 +91,15 @@ def _unless_default(settings: Settings, name: str) -> str | None:
 
 def _given_project(flags: Flags) -> str | None:
     from athena_mcp.config import resolve_settings
+    from athena_mcp.remember.project_names import SETTING, ProjectNames
+    from athena_mcp.remember.redact import Redactor
 
     # At the root of the file system nothing can be found out, so any other name was given.
     root = Path(Path.cwd().anchor)
     project = resolve_settings(cwd=root, project=flags.project).project
-    return project if flags.project or project != DEFAULT_PROJECT else None
+    if not flags.project and project == DEFAULT_PROJECT:
+        return None
+    return ProjectNames(Redactor()).check(project, SETTING)
 
 
 def _executable() -> tuple[str, tuple[str, ...]]:

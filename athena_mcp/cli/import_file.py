@@ -82,7 +82,6 @@ def command(
     else:
         assert repository is not None
         project = settings.project if flags.project else detect_project(repository.resolve())
-        note(f"Importing into {visible(project)}.")
         work = _import_git(GitRepository(repository), project, GitRange(branch, since, max_count, merges), skip_bad)
     report = run_with_manager(settings, work, embedder=True)
     unlinked = f", {report.unlinked:,} links to memories that are not in the file dropped" if report.unlinked else ""
@@ -129,6 +128,7 @@ def _import_git(repository: GitRepository, project: str, commits: GitRange, skip
     total = repository.count(commits)
 
     async def work(manager: MemoryManager) -> ImportReport:
+        note(f"Importing into {visible(project)}.")
         with (
             progress_bar("Importing", total) as progress,
             repository.commits(commits, max_files=MAX_ITEMS) as history,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import shutil
 import sys
 import textwrap
@@ -12,10 +11,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from athena_mcp.harmless import harmless
-
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-"""Control characters but for tab and line feed, and those that reorder text: remembered text is data, not commands."""
+from athena_mcp.harmless import escaped, harmless
 
 MAX_WIDTH = 100
 
@@ -31,7 +27,7 @@ def prepare_streams() -> None:
 
 def visible(text: str) -> str:
     """`text` with every character that could steer a terminal shown as an escape."""
-    return _STEERING.sub(lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else _escaped(found[0]), text)
+    return escaped(text, lambda char: f"\\x{ord(char):02x}" if ord(char) < 256 else _json_escape(char))
 
 
 def say(text: str = "") -> None:
@@ -50,7 +46,7 @@ def say_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
         text = json.dumps(value, ensure_ascii=False, indent=2)
     else:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    print(_STEERING.sub(lambda found: _escaped(found[0]), text))
+    print(escaped(text, _json_escape))
 
 
 def wrapped(text: str, indent: str = "") -> str:
@@ -106,5 +102,6 @@ def terminal_width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else 120
 
 
-def _escaped(character: str) -> str:
-    return f"\\u{ord(character):04x}"
+def _json_escape(character: str) -> str:
+    """As JSON writes it in ASCII: beyond the first 65,536 characters in two halves."""
+    return f"\\u{ord(character):04x}" if character.isascii() else json.dumps(character)[1:-1]

@@ -73,10 +73,16 @@ async def _show(manager: MemoryManager, section: str | None, as_json: bool) -> N
     if section in _OF_A_PROCESS:
         published = [server for server in await manager.published() if server.alive]
         # Nobody has asked this process, which lives for this command only, anything.
-        say(stats_text({f"{section} of {one.server_id}": one.snapshot.get(section, {}) for one in published}))
+        if published:
+            say(stats_text({f"{section} of {one.server_id}": one.snapshot.get(section, {}) for one in published}))
     elif section is not None:
-        say(stats_text(await manager.stats(section)))
-        return
+        answer = await manager.stats(section)
+        published = await manager.published()
+        if section != "servers":
+            say(stats_text(answer))
+            return
+        if published:
+            say(stats_text(answer))
     else:
         published = await manager.published()
         say(stats_text(await manager.stats("store")))
@@ -84,7 +90,17 @@ async def _show(manager: MemoryManager, section: str | None, as_json: bool) -> N
             say()
             say(servers_text(published))
     if not published:
-        note("No server has reported lately; each does within seconds of being used.")
+        note(_nobody_reports(section))
+
+
+def _nobody_reports(section: str | None) -> str:
+    """What to do when no server has left statistics behind."""
+    what = f"`{section}` is" if section in _OF_A_PROCESS else "Statistics of servers are"
+    return (
+        f"No server has reported, so there is nothing to show: {what} what running servers leave in this store. "
+        "`athena-mcp config HOST` prints what makes an agent's host start one; it reports within seconds of the first "
+        "recall or remember. If one runs, check that it uses the same store; `athena-mcp doctor` says which this is."
+    )
 
 
 def stats_text(answer: Mapping[str, Any]) -> str:

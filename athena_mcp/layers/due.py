@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 MAX_DUE = 10
 """The most urgent ones; a longer list would crowd the answer out."""
 MAX_PATTERNS = 5_000
-"""File and branch patterns of open tasks that one recall compares."""
+"""Conditions of open tasks that one recall compares: file and branch patterns, and phrases beyond ASCII."""
 SHOWN_CHARS = 120
 """Of the phrase, file or branch that made a task due."""
 
@@ -51,6 +52,8 @@ class Fired(NamedTuple):
     value: str
 
 
+# Which letters are the same is told by `plain_case` alone: PostgreSQL's lower() knows other rules than Python, and may
+# follow the database's locale. So of phrases only those in ASCII are compared here, where all agree.
 # prospective_due and prospective_triggers_by_kind serve it; only open tasks that are live count.
 DUE = """
 WITH fired AS (
@@ -64,7 +67,8 @@ WITH fired AS (
     FROM athena.prospective_triggers t
     WHERE t.project_id = ANY (%(projects)s) AND (
         (t.kind = 'time' AND t.fires_at <= %(now)s)
-        OR (t.kind = 'phrase' AND position(lower(t.value) IN %(words)s) > 0)
+        OR (t.kind = 'phrase' AND (
+            octet_length(t.value) > length(t.value) OR position(lower(t.value COLLATE "C") IN %(words)s) > 0))
         OR (t.kind = 'file' AND %(has_files)s)
         OR (t.kind = 'branch' AND %(has_branch)s))
 )
@@ -95,7 +99,7 @@ def due_values(situation: Situation) -> dict[str, Any]:
     """The parameters of `DUE` and `NEXT_DUE`, but for the projects."""
     return {
         "now": situation.now,
-        "words": situation.words.lower(),
+        "words": plain_case(situation.words),
         "has_files": bool(situation.files),
         "has_branch": situation.branch is not None,
         "patterns": MAX_PATTERNS,
@@ -134,10 +138,19 @@ def _reason(row: Fired, situation: Situation) -> str | None:
 
 def says(words: str, phrase: str) -> bool:
     """Whether a text has a phrase, or its plural, as whole words where spaces part words; case does not count."""
-    wanted = phrase.lower()
+    wanted = plain_case(phrase)
     before = rf"(?<!{_SPACED})" if re.match(_SPACED, wanted) else ""
     after = rf"s?(?!{_SPACED})" if re.search(rf"{_SPACED}\Z", wanted) else ""
-    return re.search(before + re.escape(wanted) + after, words.lower()) is not None
+    return re.search(before + re.escape(wanted) + after, plain_case(words)) is not None
+
+
+def plain_case(text: str) -> str:
+    """`text` without what case and writing add to its letters: ΟΔΟΣ is οδος, STRASSE is straße, ﬁle is file.
+
+    The dot that is left of İ goes too, so that it is the i that people write for it.
+    """
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", folded.replace("i\N{COMBINING DOT ABOVE}", "i"))
 
 
 def _shown(value: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import class_row
@@ -41,13 +43,38 @@ FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(positions)s::smal
     AS g (project_id, memory_id, position, kind, value, fires_at)
 WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMove:
+    """What a report changes of the task it is about; what is None stays."""
+
+    status: TaskStatus | None = None
+    due_at: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return self.status is not None or self.due_at is not None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is changed, as a receipt says it."""
+        changed = {"status": self.status and self.status.value, "due_at": self.due_at and isoformat(self.due_at)}
+        return {name: value for name, value in changed.items() if value is not None}
+
+
 FINISHED = frozenset({TaskStatus.COMPLETED, TaskStatus.CANCELLED})
 _STATUS = """
 SELECT status::text FROM athena.prospective_details WHERE project_id = %(project)s AND memory_id = %(memory)s
 """
-_SET_STATUS = """
-UPDATE athena.prospective_details SET status = %(status)s::athena.task_status
+_MOVE = """
+UPDATE athena.prospective_details
+SET status = coalesce(%(status)s::athena.task_status, status), due_at = coalesce(%(due_at)s::timestamptz, due_at)
 WHERE project_id = %(project)s AND memory_id = %(memory)s
+"""
+# The primary key serves it.
+_STANDS = """
+SELECT status = coalesce(%(status)s::athena.task_status, status)
+    AND due_at IS NOT DISTINCT FROM coalesce(%(due_at)s::timestamptz, due_at)
+FROM athena.prospective_details WHERE project_id = ANY (%(projects)s) AND memory_id = %(memory)s
 """
 
 # The primary keys of both tables serve it. What is finished is no answer to what is open.
@@ -122,9 +149,20 @@ async def is_open(session: Session, project_id: int, memory_id: int) -> bool:
     return row is None or TaskStatus(row[0]) not in FINISHED
 
 
-async def set_status(session: Session, project_id: int, memory_id: int, status: TaskStatus) -> None:
-    """Move a task to another status."""
-    await session.execute(_SET_STATUS, {"project": project_id, "memory": memory_id, "status": status.value})
+async def move(session: Session, project_id: int, memory_id: int, to: TaskMove) -> None:
+    """Give a task another status, another time, or both."""
+    await session.execute(_MOVE, {"project": project_id, "memory": memory_id, **_values(to)})
+
+
+async def stands(session: Session, project_ids: Sequence[int], memory_id: int, to: TaskMove) -> bool:
+    """Whether a task is where it is to be moved to; so is what is no task."""
+    values = {"projects": list(project_ids), "memory": memory_id, **_values(to)}
+    row = await session.fetch_one(_STANDS, values)
+    return row is None or bool(row[0])
+
+
+def _values(to: TaskMove) -> dict[str, Any]:
+    return {"status": to.status.value if to.status else None, "due_at": to.due_at}
 
 
 async def search(session: Session, query: Search) -> list[Candidate]:

@@ -114,7 +114,8 @@ def _not_stored(prepared: Prepared, stored: Memory) -> tuple[str, ...]:
     if request.importance not in (DEFAULT_IMPORTANCE, stored.importance):
         names.append("importance")
     # Only what was told: a task's status and a procedure's counts change with time.
-    told = [name for name in request.details if prepared.status is None or name != "status"]
+    moved = prepared.move.to_dict()
+    told = [name for name in request.details if name not in moved]
     if any(getattr(prepared.details, name, None) != getattr(stored.details, name, None) for name in told):
         names.append("details")
     if len({*request.tags, *stored.tags}) > MAX_TAGS:

@@ -88,7 +88,7 @@ class RememberPipeline:
             if not changes.stored and not changes.supersedes:
                 changes = await self._again(session, prepared, new, steps)
             if not changes.stored:
-                return await self._duplicate(session, prepared, new, changes.supersedes)
+                return await self._duplicate(session, list(scope.values()), prepared, new, changes.supersedes)
         return Receipt(
             id=new.id,
             layer=new.layer,
@@ -165,14 +165,8 @@ class RememberPipeline:
             await lock_projects(session, projects)
             # Read anew under the lock: another writer may have replaced or forgotten it while we waited.
             target = await self._target(session, scope, request)
-            if (
-                target is not None
-                and request.about is not None
-                and target.superseded_by
-                and target.layer in _REPORTED_ON
-            ):
-                by = f"{target.superseded_by}; report on that one"
-                raise InvalidArgument("about", f"{target.id} was replaced by {by}")
+            if target is not None and request.about is not None:
+                _check_reported(target)
             if twin := await self._twin(session, new):
                 if target is not None and twin.id == target.id and await self._put_right(session, prepared, twin):
                     await supersede(session, projects, [target.id], new.id)
@@ -247,12 +241,17 @@ class RememberPipeline:
         return target
 
     async def _duplicate(
-        self, session: Session, prepared: Prepared, new: NewMemory, supersedes: tuple[int, ...]
+        self, session: Session, scope: list[int], prepared: Prepared, new: NewMemory, supersedes: tuple[int, ...]
     ) -> Receipt:
         twin = await self._twin(session, new)
         if twin is None:
             raise StorageError("The same memory was forgotten while this one was being stored; try again.")
         merged = await merge(session, prepared, new, twin)
+        not_stored, about = merged.not_stored, prepared.request.about
+        if about is not None and prepared.move and "details" not in not_stored:
+            # A report that was told before is not applied again: the task may have moved on since.
+            stands = await prospective.stands(session, scope, about, prepared.move)
+            not_stored = not_stored if stands else (*not_stored, "details")
         return Receipt(
             id=twin.id,
             layer=Layer(twin.layer),
@@ -262,7 +261,7 @@ class RememberPipeline:
             supersedes=(*supersedes, *(other for other in merged.supersedes if other not in supersedes)),
             updated=merged.updated,
             redactions=prepared.redactions or {},
-            not_stored=merged.not_stored,
+            not_stored=not_stored,
             content_differs=twin.content_hash != new.content_hash,
         )
 
@@ -281,13 +280,20 @@ class RememberPipeline:
 
     @staticmethod
     async def _report(session: Session, prepared: Prepared, target: Target) -> Mapping[str, Any] | None:
-        """Apply a report to what it is about: a task takes the status, a procedure counts the outcome."""
-        if prepared.status is not None:
+        """Apply a report to what it is about: a task takes status and due time, a procedure counts the outcome."""
+        if move := prepared.move:
+            changed = move.to_dict()
             if target.layer is not Layer.PROSPECTIVE:
-                raise InvalidArgument("details.status", f"{target.id} is no task; its layer is {target.layer}")
-            await prospective.set_status(session, target.project_id, target.id, prepared.status)
+                raise InvalidArgument(
+                    f"details.{next(iter(changed))}", f"{target.id} is no task; its layer is {target.layer}"
+                )
+            if move.status is None and not await prospective.is_open(session, target.project_id, target.id):
+                raise InvalidArgument(
+                    "details.due_at", f"{target.id} is finished; give status='pending' too to open it again"
+                )
+            await prospective.move(session, target.project_id, target.id, move)
             await touch(session, target.project_id, target.id)
-            return {"id": target.id, "status": prepared.status.value}
+            return {"id": target.id, **changed}
         outcome = prepared.details.outcome if isinstance(prepared.details, EpisodicDetails) else None
         if target.layer is Layer.PROCEDURAL and outcome in (Outcome.SUCCESS, Outcome.FAILURE):
             counts = await procedural.count_run(session, target.project_id, target.id, outcome)

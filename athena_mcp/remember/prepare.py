@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from athena_mcp.errors import InvalidArgument
+from athena_mcp.layers import episodic
+from athena_mcp.layers.prospective import TaskMove
 from athena_mcp.layers.registry import parse_details
 from athena_mcp.model import (
     MAX_CONTENT_CHARS,
@@ -23,9 +25,10 @@ from athena_mcp.model import (
     TaskStatus,
 )
 from athena_mcp.remember.classify import classify
+from athena_mcp.remember.project_names import LOOKS_SECRET
 from athena_mcp.remember.redact import Redacted, Redactor
 from athena_mcp.remember.request import RememberRequest
-from athena_mcp.validation import check_choice, check_text
+from athena_mcp.validation import check_choice, check_text, check_time
 
 MAX_DETAIL_DEPTH = 4
 """The details, a list in them, an entry of it, a field of that: nothing that is accepted is nested deeper."""
@@ -43,8 +46,8 @@ class Prepared:
     reason: str | None = None
     """Why this layer, when the caller did not choose."""
     redactions: Mapping[str, int] | None = None
-    status: TaskStatus | None = None
-    """The status that a report gives the task it is about."""
+    move: TaskMove = field(default_factory=TaskMove)
+    """What a report changes of the task it is about."""
 
     @property
     def also(self) -> str:
@@ -83,7 +86,7 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
 
     for argument, name in (("project", request.project), ("session_id", request.session_id), ("key", request.key)):
         if name and redact(name).counts:
-            raise InvalidArgument(argument, "looks like a secret; choose another name")
+            raise InvalidArgument(argument, LOOKS_SECRET)
 
     def clean_value(value: Any, depth: int = 0) -> Any:
         if depth > MAX_DETAIL_DEPTH:
@@ -138,7 +141,8 @@ def _texts(request: RememberRequest) -> Iterator[str]:
 def prepare(request: RememberRequest, redactor: Redactor) -> Prepared:
     """Redact, choose the layer, and type the details. Raises InvalidArgument.
 
-    What a report (`about`) may say depends on what it is about; its `status` is taken out here and applied there.
+    What a report (`about`) may say depends on what it is about; the task's `status` and `due_at` are taken out here and
+    applied there.
     """
     request, redactions = redact_request(request, redactor)
     reason = None
@@ -155,10 +159,24 @@ def prepare(request: RememberRequest, redactor: Redactor) -> Prepared:
         if layer is Layer.GRAPH and not request.relations:
             reason = f"{reason}; no edge is stored unless you give `relations`"
     details = dict(request.details)
-    status = None
-    if request.about is not None and "status" in details:
-        status = check_choice("details.status", details.pop("status"), TaskStatus)
-    return Prepared(request, layer, parse_details(layer, details), reason, redactions, status)
+    move = TaskMove() if request.about is None else _task_move(request.about, details)
+    return Prepared(request, layer, parse_details(layer, details), reason, redactions, move)
+
+
+def _task_move(about: int, details: dict[str, Any]) -> TaskMove:
+    """What a report's details say of the task, taken out of them; the rest is the event's. Raises InvalidArgument."""
+    status, due_at = details.pop("status", None), details.pop("due_at", None)
+    if strange := [key for key in details if key not in episodic.FIELDS]:
+        own = ", ".join(episodic.FIELDS)
+        raise InvalidArgument(
+            f"details.{strange[0]}",
+            f"is not changed by a report (about), whose details are: {own}, and for a task: status, due_at. To change "
+            f"it, remember the whole anew with replaces={about}",
+        )
+    return TaskMove(
+        None if status is None else check_choice("details.status", status, TaskStatus),
+        None if due_at is None else check_time("details.due_at", due_at),
+    )
 
 
 def found_by(tags: Sequence[str], details: Details, relations: Sequence[Relation]) -> str:

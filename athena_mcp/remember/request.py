@@ -66,7 +66,11 @@ def check_request(
     text = check_text("content", content, MAX_CONTENT_CHARS)
     chosen = None if layer is None else check_choice("layer", layer, Layer)
     if about is not None and chosen not in (None, Layer.EPISODIC):
-        raise InvalidArgument("layer", f"is {chosen}; a report (about) is kept as an event, so leave the layer out")
+        raise InvalidArgument(
+            "layer",
+            f"is {chosen}; a report (about) is kept as an event, so leave the layer out; to store this in the place of "
+            "the other memory, give replaces instead of about",
+        )
     if about is not None and replaces is not None:
         raise InvalidArgument("replaces", "cannot be combined with about: a report replaces nothing")
     return RememberRequest(

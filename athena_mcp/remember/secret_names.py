@@ -11,7 +11,12 @@ from athena_mcp.remember.secret_values import Setting, Span, is_password, is_tok
 # Patterns of names; the linter takes them for the thing itself.
 _PASSWORD = (
     r"pass(?:word|wd|phrase|code|wort)|(?<=[_-])pass|(?<=[_-])pwd|pwd(?=[\"'\s:=])"  # noqa: S105
-    r"|(?<=[\"'])pass(?=[\"'])|(?<![\w -])pass(?=[ ]?=)|(?<![A-Za-z0-9])pw(?=[\"']?[ ]?[:=])"
+    r"|(?<=[\"'])pass(?=[\"'])|(?<![\w -])pass(?=[ ]?=(?![ ]?\d{1,5}(?!\w)))|(?<![A-Za-z0-9])pw(?=[\"']?[ ]?[:=])"
+    # Set for a command or a container; without one of these it is as often a count of tests that pass.
+    r"|(?:(?<=export )|(?<=env )|(?<=ENV )|(?<=ARG )|(?<=set )|(?<= -e ))(?-i:PASS)(?==)|(?<=export )pass(?==)"
+    # dbpass, SSHPASS: of what, since bypass and compass end alike.
+    r"|(?<![A-Za-z])(?:db|database|user|root|admin|sudo|ssh|ftp|smtp|mail|imap|ldap|proxy|mysql|pg|postgres|redis|mongo"
+    r"|rabbit|wifi|app)(?:pass|pw)(?=\\?[\"'\]]{0,2}[ ]?[:=])|rediscli_auth"
     # In other languages.
     r"|kennwort|contrase[ñn]a|mot[ ]de[ ]passe|(?<![a-z])senha|wachtwoord|пароль|密码|密碼|パスワード|비밀번호"
 )
@@ -24,7 +29,7 @@ _TOKEN = r"(?:(?:access|auth|api|bearer|refresh|session|bot|deploy|id|personal|s
 _SECRET = r"(?:client[ _-]?|app[ _-]?|shared[ _-]?|webhook[ _-]?|jwt[ _-]?)?secret|credentials?"  # noqa: S105
 
 _HINTS: tuple[str, ...] = (
-    *("pass", "pwd", "pw", "key", "token", "_pat", "-pat", "secret", "credential"),
+    *("pass", "pwd", "pw", "rediscli_auth", "key", "token", "_pat", "-pat", "secret", "credential"),
     *("kennwort", "contrase", "senha", "wachtwoord", "пароль", "密码", "密碼", "パスワード", "비밀번호"),
 )
 _NAME = (
@@ -36,7 +41,9 @@ _VALUE = (
     r"|(?P<bare>[^\s\"'`<>,][^\s\"'`<>]{0,400}+))"
 )
 _JOIN = (
-    r"(?:\\?[\"'`\]]|\*\*){0,2}(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40}(?:[ ][\w.@/-]{1,20})?)?"
+    # password for the staging database …, password (staging): …
+    r"(?:\\?[\"'`\]]|\*\*){0,2}"
+    r"(?:[ ](?:for|of)[ ](?:the[ ])?[\w.@/-]{1,40}(?:[ ][\w.@/-]{1,20})?|[ ]\([\w .@/-]{1,40}\)(?=:))?"
     # password: str = …
     r"(?:(?P<join>[ ]?:[ ]?[A-Za-z][A-Za-z_.|\[\] ]{0,24}?[ ]?=(?!=)[ ]?"
     # password: …, password = …, "password": …, password := …, password => …, password -> …, password == …
@@ -44,7 +51,8 @@ _JOIN = (
     # {"name": "DB_PASSWORD", "value": …}
     r"|\\?[\"']?,?\s{0,20}\\?[\"']?value\\?[\"']?[ ]?[:=][ ]?)"
     # the password is …
-    r"|(?P<prose>[ ](?:is|was|(?:(?:has[ ]been|was|is)[ ])?(?:set|changed)[ ]to|to|ist|lautet|es|est|é)[ ]?:?[ \n])"
+    r"|(?P<prose>[ ](?:(?:(?:has[ ]been|was|is)[ ])?(?:set|changed)[ ]to|(?:is|was)(?:[ ](?:now|still|currently))?|to"
+    r"|ist|lautet|es|est|é)[ ]?:?[ \n])"
     # a value on the next line
     r"|[ ]?:[ \t]{0,4}\n[ \t]{0,8}"
     # PASSWORD 'x', as in SQL
@@ -101,7 +109,7 @@ def secret_in(match: re.Match[str], setting: Setting | None = None) -> Span | No
 
 def _setting(groups: Mapping[str, str | None], bare: Setting | None) -> Setting:
     if groups.get("prose"):
-        return Setting.PROSE
+        return Setting.PROSE if groups.get("quoted") is None or groups["quote"] == "`" else Setting.QUOTED_PROSE
     if groups.get("quoted") is not None:
         return Setting.QUOTED
     if bare is not None:

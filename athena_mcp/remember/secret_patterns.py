@@ -18,6 +18,7 @@ from athena_mcp.remember.secret_values import (
     is_mixed,
     is_not_hex,
     is_random,
+    is_spoken,
     is_url_password,
 )
 
@@ -84,6 +85,10 @@ def _shape(
     kind: str, hints: tuple[str, ...], expression: str, accept: Callable[[str], bool] | None = None, flags: int = 0
 ) -> SecretPattern:
     return SecretPattern(kind, expression, hints, accept, re.VERBOSE | flags)
+
+
+_SPOKEN = r"""(?P<secret>[^\s"'`]{5,99}[^\s"'`,;.)\]}:!?*|\\])"""
+"""A word without the punctuation of the sentence it ends."""
 
 
 def _is_key_body(block: str) -> bool:
@@ -300,6 +305,33 @@ SHAPES: tuple[SecretPattern, ...] = (
         r"""(?:user(?:name)?|login|log[ ]in[ ]as)[ ][\w.@-]{1,60}[ ](?:and[ ]|with[ ])?(?:the[ ])?(?:password|passwd)[ ]
             (?P<secret>[^\s"'`]{6,100})""",
         is_random,
+        re.IGNORECASE,
+    ),
+    # use password …
+    _shape(
+        "password",
+        ("password ", "passwd ", "passphrase ", "passcode ", "passwort ", "kennwort "),
+        rf"""(?<![\w-])(?:password|passwd|passphrase|passcode|passwort|kennwort)[ ](?:(?:will|should|must)[ ]be[ ])?
+            \*{{0,2}}{_SPOKEN}""",
+        is_spoken,
+        re.IGNORECASE,
+    ),
+    # user admin pass …; pass: …; the pass is …
+    _shape(
+        "password",
+        ("pass ", "pass:", "pwd ", "pw "),
+        rf"""(?:(?:user(?:name)?|login|log[ ]in[ ]as)[ ][\w.@-]{{1,60}}[ ,]{{1,2}}(?:and[ ]|with[ ])?(?:pass|pwd|pw)[ ]
+            |(?<![\w-])(?:pass[ ]?:|(?:pass|pw)[ ]is)[ ]){_SPOKEN}""",
+        is_spoken,
+        re.IGNORECASE,
+    ),
+    # login with admin / …; credentials: admin:…
+    _shape(
+        "password",
+        ("login", "log in", "logged in", "sign in", "signed in", "credentials", "creds"),
+        rf"""(?:login|log(?:ged)?[ ]in|sign(?:ed)?[ ]in|credentials|creds)(?:[ ](?:with|as|by|using|are)|:)?[ ]
+            [\w.@-]{{1,60}}[ ]?[/:][ ]?{_SPOKEN}""",
+        is_spoken,
         re.IGNORECASE,
     ),
 )

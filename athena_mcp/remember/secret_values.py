@@ -77,6 +77,34 @@ _NAMES_OF_SECRETS = frozenset(
 _SECRET_WORDS = ("password", "passwd", "passphrase", "pwd", "secret", "token", "credential", "apikey", "key", "pass")
 
 
+_SAID_OF_PASSWORDS = frozenset(
+    {"strong", "secure", "insecure", "temporary", "permanent", "visible", "unsafe", "mandatory", "static", "random"}
+    | {
+        "global",
+        "unique",
+        "public",
+        "private",
+        "secret",
+        "correct",
+        "stale",
+        "obvious",
+        "common",
+        "password",
+        "letmein",
+    }
+)
+_SAID_ENDINGS = ("ed", "ing", "able", "ible", "less", "ful", "ly")
+"""Of words in quotes: ``the password is "salted"`` says how it is, not what."""
+_CODE_IN_PROSE = re.compile(r"[A-Za-z_]\w*(?:[\[(]|(?:\.|::|->)[A-Za-z_]\w*|_\w+$)")
+_STRONG_SIGNS = frozenset("!#$%^&*?~@")
+"""Signs that stand inside of no word and no version."""
+_NOT_SPOKEN = re.compile(r".*[\[\](){}<>\\|/=,;:]|[\w.+-]+@[\w-]+\.[\w.-]+$|@|\w+#\d+$|[0-9a-fA-F-]+$")
+"""Patterns, settings, addresses of mail, handles, numbers of issues, digests."""
+_SWITCH = re.compile(r"[A-Za-z](?=\d)|\d(?=[A-Za-z])")
+_MIN_SPOKEN_CHARS = 8
+"""Without a sign inside, a shorter run of letters and digits is a name such as *utf8mb4*."""
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """Where a secret of some kind stands in a text."""
@@ -97,6 +125,8 @@ class Setting(Enum):
     """``password: …``, ``password = …``"""
     PROSE = auto()
     """``the password is …``"""
+    QUOTED_PROSE = auto()
+    """``the password is "…"``"""
 
 
 def is_placeholder(value: str) -> bool:
@@ -173,6 +203,9 @@ def is_password(value: str, setting: Setting, *, in_call: bool = False) -> bool:
         return not (is_wordy(value) and not value.isalnum() and _names_a_secret(value))
     if setting is Setting.PROSE:
         return len(value) >= MIN_LOOSE_PASSWORD_CHARS and is_random(value) and not _CALL.match(value)
+    if setting is Setting.QUOTED_PROSE:
+        said = value.isalpha() and (value.lower() in _SAID_OF_PASSWORDS or value.endswith(_SAID_ENDINGS))
+        return len(value) >= MIN_LOOSE_PASSWORD_CHARS and not said and not _CODE_IN_PROSE.match(value)
     if _CODE.match(value) and (_names_a_secret(value) or not value.isidentifier()):
         return False
     if setting is Setting.TIGHT and not in_call:
@@ -180,6 +213,23 @@ def is_password(value: str, setting: Setting, *, in_call: bool = False) -> bool:
     if value.isdigit():
         return len(value) >= MIN_LOOSE_PASSWORD_CHARS
     return len(value) >= MIN_LOOSE_PASSWORD_CHARS and (has_digit or not plain)
+
+
+def is_spoken(value: str) -> bool:
+    """Whether `value`, which follows the word *password* and nothing else, is one: no name or version is mixed so.
+
+    It has letters and digits, and either a sign among them or, without one, so many switches between both that it is
+    no name: three with letters of both cases, else four.
+    """
+    lowered = value.lower()
+    if not is_random(value) or is_placeholder(value) or _NOT_SPOKEN.match(value) is not None:
+        return False
+    if any(name in lowered for name in _ALGORITHMS):
+        return False
+    if not _STRONG_SIGNS.isdisjoint(value):
+        return len(value) >= MIN_LOOSE_PASSWORD_CHARS
+    both_cases = lowered != value != value.upper()
+    return len(value) >= _MIN_SPOKEN_CHARS and len(_SWITCH.findall(value)) >= (3 if both_cases else 4)
 
 
 def is_token(value: str) -> bool:

@@ -173,8 +173,8 @@ class RememberArguments(Arguments):
     about: Annotated[
         Whole | None,
         Field(
-            description="Id of the memory it reports on: details.status becomes the task's, details.outcome counts on "
-            "a procedure."
+            description="Id of the memory it reports on: details.status and due_at become the task's, details.outcome "
+            "counts on a procedure."
         ),
     ] = None
     key: Annotated[str | None, Field(description="Your own id; a key is stored once.")] = None

@@ -19,8 +19,8 @@ the user's preferences, steps that worked, and work left open. One self-containe
 paths. Leave out secrets, small talk and what the code already says.
 
 `due` lists tasks whose moment has come: do them or mention them, and report with `remember("...", about=<id>, \
-details={"status": "completed"})`. When a fact has changed, `remember` the new one with `replaces=<id>`; use \
-`forget` only for what must not be kept.
+details={"status": "completed"})`, or with {"due_at": <time>} to put one off. When a fact has changed, `remember` the \
+new one with `replaces=<id>`; use `forget` only for what must not be kept.
 
 The project is found from the working directory. Use project="global" for what holds everywhere, such as \
 preferences.

@@ -18,9 +18,11 @@ from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.rows import FORMAT_VERSION
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
+"""More than the largest memory there can be, escaped as widely as JSON allows; a file of one line stays out of RAM."""
 SHOWN_CHARS = 16
 """Of the name of a field that there is not; no field's name is longer."""
-"""More than the largest memory there can be, escaped as widely as JSON allows; a file of one line stays out of RAM."""
+_DUMP = b"PGDMP"
+"""How a dump of PostgreSQL begins, which is what `athena-mcp backup` writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,17 @@ _FIELDS: Mapping[str, Checked] = {
 
 @contextmanager
 def open_source(path: Path) -> Iterator[Source]:
-    """A file to read lines from, unpacked when its name ends in `.gz`. Raises TransferError if it cannot be read."""
+    """A file to read lines from, unpacked when its name ends in `.gz`.
+
+    Raises TransferError if it cannot be read, or is a backup.
+    """
     try:
         raw = path.open("rb")
     except OSError as error:
         raise TransferError(f"Cannot read {path}: {error.strerror or error}.") from error
     with raw:
+        if raw.peek(len(_DUMP)).startswith(_DUMP):  # whatever it is called
+            raise _is_backup(str(path))
         yield Source(raw, compressed=path.suffix == ".gz", name=str(path))
 
 
@@ -107,7 +114,7 @@ class Source:
     def mark(self) -> str:
         """What tells this file from others: a digest of its first line, which of an export has the moment in it.
 
-        Raises TransferError when the stream is broken.
+        Raises TransferError when the stream is broken, or is a backup.
         """
         return hashlib.sha256(self._first_line()).hexdigest()
 
@@ -132,6 +139,8 @@ class Source:
         if self._first is None:
             # The marker that some Windows programs put before UTF-8.
             self._first = self._read_line().removeprefix(b"\xef\xbb\xbf")
+            if self._first.startswith(_DUMP):
+                raise _is_backup(self._name)
         return self._first
 
     def _lines(self) -> Iterator[bytes]:
@@ -147,6 +156,12 @@ class Source:
             return self._stream.readline(MAX_LINE_BYTES)
         except (OSError, EOFError, zlib.error) as error:
             raise TransferError(f"Cannot read {self._name} to its end: {error}.") from error
+
+
+def _is_backup(name: str) -> TransferError:
+    return TransferError(
+        f"{name} is a backup of a whole store, not lines of memories. `athena-mcp restore FILE` brings it back."
+    )
 
 
 def parse_line(

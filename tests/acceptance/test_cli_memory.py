@@ -149,6 +149,17 @@ def test_statistics_tell_what_is_stored(athena: Athena) -> None:
     assert athena("stats", "store", "--json").json.keys() == {"store"}
 
 
+@pytest.mark.parametrize("section", ["executor", "servers", None])
+def test_statistics_of_servers_that_there_are_not_say_what_to_do(athena: Athena, section: str | None) -> None:
+    done = athena("stats", *([section] if section else []))
+    assert done.code == 0
+    assert ("store\n" in done.out) == (section is None)
+    assert section is None or done.out == ""
+    assert "athena-mcp config HOST" in done.err
+    assert "athena-mcp doctor" in done.err
+    assert ("`executor`" in done.err) == (section == "executor")
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_statistics_are_watched_until_an_interrupt(athena: Athena) -> None:
     process = athena.start("stats", "--watch", "0.5", "--json", stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -39,6 +39,11 @@ def edge(**names: object) -> dict[str, object]:
 REMEMBER: list[tuple[str, dict[str, Any]]] = [
     ("content", {"content": ""}),
     ("content", {"content": " \n\t\u3000"}),
+    ("content", {"content": "\u200b\u200d\u2060\ufeff"}),
+    ("content", {"content": "\x01\x1b\x7f\x9b"}),
+    ("content", {"content": "\u202e\u2066 \u2069\u200f"}),
+    ("content", {"content": "\x1b[31m\x1b[0m"}),
+    ("content", {"content": "\U000e0068\U000e0069"}),
     ("content", {"content": "x" * 16_385}),
     ("content", {"content": "x" * 10_000_000}),
     ("content", {"content": "a\x00b"}),
@@ -149,6 +154,7 @@ REMEMBER: list[tuple[str, dict[str, Any]]] = [
 RECALL: list[tuple[str, dict[str, Any]]] = [
     ("query", {"query": ""}),
     ("query", {"query": "  \n"}),
+    ("query", {"query": "\u200b\u202e"}),
     ("query", {"query": "x" * 4_097}),
     ("query", {"query": "x" * 10_000_000}),
     ("query", {"query": "a\x00b"}),

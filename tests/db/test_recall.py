@@ -218,6 +218,7 @@ async def test_a_task_is_due_by_its_time_file_branch_or_phrase_until_it_is_done(
     branched = await task("Branched.", **on("branch", "release/*"))
     phrased = await task("Phrased.", **on("phrase", "Rate Limit"))
     umlaut = await task("Umlaut.", **on("phrase", "Über Größe"))
+    folds = [await task(f"In {place}.", **on("phrase", place)) for place in ("İstanbul", "ΟΔΟΣ", "Straße", "CAFÉ")]
     await task("Later.", due_at=future)
     await task("Later too.", **on("time", future))
     await task("Done long ago.", due_at=past, status="completed")
@@ -236,6 +237,9 @@ async def test_a_task_is_due_by_its_time_file_branch_or_phrase_until_it_is_done(
     assert phrased in await due("where is the rate limit set?")
     assert phrased in await due(task="Raise the RATE LIMIT")
     assert phrased not in await due("rate of the limit")
+    for folded, asked in zip(folds, ("istanbul office", "η οδος", "die STRASSE", "cafe\u0301"), strict=True):
+        assert folded in await due(asked)
+        assert folded not in await due("somewhere else")
     assert umlaut in await due("wir reden über größe")
     result = await shared.recall("unrelated", {"branch": "release/2.0"}, project=project)
     reasons = {row["id"]: row["because"] for row in result.to_dict()["due"]}
@@ -355,7 +359,7 @@ async def test_whoever_asks_for_more_depth_than_is_reached_is_told(shared: Memor
     "query",
     [
         "the of and is it", "?", "...", "🦉", "👩‍💻🚀", "数据库连接", "什么", "'; DROP TABLE athena.memories; --",
-        "100% _ \\ %s %(x)s {} $1", "a & b | !c <-> (d):*", '"unbalanced', "\\x00 \\u0000", "\x01\x02", "a" * 4_096,
+        "100% _ \\ %s %(x)s {} $1", "a & b | !c <-> (d):*", '"unbalanced', "\\x00 \\u0000", "\x01\x02x", "a" * 4_096,
         "word " * 819, "🦉" * 4_096, "\u0301" * 100, "NaN", "null", "' OR 1=1", "a b c d e f g h i j k l m n",
     ],
 )  # fmt: skip

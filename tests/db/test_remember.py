@@ -34,6 +34,7 @@ from athena_mcp.model import (
     Trigger,
     TriggerKind,
 )
+from athena_mcp.receipt import Receipt
 from athena_mcp.remember.redact import Hints, Redacted, Redactor
 from athena_mcp.remember.request import check_request
 from tests.conftest import PROJECT
@@ -297,6 +298,60 @@ async def test_a_report_gives_a_task_its_status(shared: MemoryManager, project: 
     assert plain.updated is None
 
 
+async def test_a_report_puts_a_task_off(shared: MemoryManager, project: str) -> None:
+    task = await shared.remember(
+        "Renew the certificate.",
+        layer="prospective",
+        details={"due_at": "2026-01-01", "priority": "high"},
+        project=project,
+    )
+
+    async def due() -> list[int]:
+        return [row.memory.id for row in (await shared.recall("certificate", project=project)).due]
+
+    async def report(text: str, **details: str) -> Receipt:
+        return await shared.remember(text, about=task.id, details=details, project=project)
+
+    assert await due() == [task.id]
+    later = await report("Put off until the new CA is there.", due_at="2090-01-31T12:00:00+02:00")
+    assert (later.layer, later.updated) == (Layer.EPISODIC, {"id": task.id, "due_at": "2090-01-31T10:00:00Z"})
+    assert await due() == []
+    moved = (await shared.get(task.id, project=project)).details
+    assert isinstance(moved, ProspectiveDetails)
+    assert (moved.due_at, moved.priority, moved.status) == (
+        datetime(2090, 1, 31, 10, tzinfo=UTC), Priority.HIGH, TaskStatus.PENDING
+    )  # fmt: skip
+    # What was told a moment ago is not told twice; that the time is another one is not kept quiet.
+    again = await report("Put off until the new CA is there.", due_at="2090-01-31T12:00:00+02:00")
+    assert (again.status, again.not_stored) == ("duplicate", ())
+    other = await report("Put off until the new CA is there.", due_at="2091-01-31")
+    assert (other.status, other.not_stored) == ("duplicate", ("details",))
+    both = await report("The CA is there, on it.", due_at="2026-02-01", status="in_progress")
+    assert both.updated == {"id": task.id, "status": "in_progress", "due_at": "2026-02-01T00:00:00Z"}
+    assert await due() == [task.id]
+    await report("Renewed.", status="completed")
+    with pytest.raises(InvalidArgument, match="is finished") as raised:
+        await report("In a year again.", due_at="2091-01-01")
+    assert raised.value.argument == "details.due_at"
+    reopened = await report("In a year again.", due_at="2026-03-01", status="pending")
+    assert reopened.updated == {"id": task.id, "status": "pending", "due_at": "2026-03-01T00:00:00Z"}
+    assert await due() == [task.id]
+
+
+async def test_who_wants_more_of_a_task_changed_is_told_one_way_there(shared: MemoryManager, project: str) -> None:
+    task = await shared.remember("Renew the domain.", layer="prospective", project=project)
+    with pytest.raises(InvalidArgument) as raised:
+        await shared.remember("More urgent now.", about=task.id, details={"priority": "high"}, project=project)
+    assert f"replaces={task.id}" in str(raised.value)
+    assert "give layer" not in str(raised.value)
+    with pytest.raises(InvalidArgument, match="replaces instead of about"):
+        await shared.remember("Renew the domain.", about=task.id, layer="prospective", project=project)
+    replacing = await shared.remember(
+        "Renew the domain.", replaces=task.id, layer="prospective", details={"priority": "high"}, project=project
+    )
+    assert (replacing.status, replacing.supersedes) == ("stored", (task.id,))
+
+
 async def test_a_task_that_recurs_states_its_relations_anew(manager: MemoryManager) -> None:
     relations = [{"subject": "backup", "relation": "depends on", "object": "S3"}]
     first = await manager.remember("Check the backup.", layer="prospective", relations=relations)
@@ -348,6 +403,8 @@ async def test_a_report_that_cannot_be_applied_is_refused_whole(manager: MemoryM
     before = row_counts(database_url)
     for about, details, argument in (
         (fact.id, {"status": "completed"}, "details.status"),
+        (fact.id, {"due_at": "2030-01-01"}, "details.due_at"),
+        (task.id, {"due_at": "soon"}, "details.due_at"),
         (task.id, {"status": "finished"}, "details.status"),
         (task.id, {"outcome": "great"}, "details.outcome"),
         (task.id, {"priority": "high"}, "details.priority"),

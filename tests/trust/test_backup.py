@@ -137,6 +137,28 @@ def test_what_is_no_whole_backup_changes_nothing(athena: Athena, tmp_path: Path)
     assert rows(athena("export").text) == before
 
 
+def test_a_file_of_the_other_kind_is_named_with_the_command_that_takes_it(athena: Athena, tmp_path: Path) -> None:
+    fill(athena)
+    before = rows(athena("export").text)
+    # As people may call them: the name of a file says little of it.
+    for name in ("store.backup", "store.jsonl.gz"):
+        backup = tmp_path / name
+        assert athena("backup", str(backup)).code == 0
+        for given, data in ((str(backup), b""), ("-", backup.read_bytes())):
+            done = athena("import", given, "--skip-bad", data=data)
+            assert (done.code, done.out) == (1, ""), done.err
+            assert "is a backup of a whole store" in done.err
+            assert "athena-mcp restore FILE" in done.err
+    for name in ("export.jsonl", "export.jsonl.gz"):
+        export = tmp_path / name
+        assert athena("export", str(export)).code == 0
+        done = athena("restore", str(export), "--replace")
+        assert done.code == 1
+        assert "is an export" in done.err
+        assert f"athena-mcp import {export}" in done.err
+    assert rows(athena("export").text) == before
+
+
 def test_a_restore_that_is_killed_leaves_what_was_there(athena: Athena, tmp_path: Path) -> None:
     fill(athena)
     file = tmp_path / "store.backup"

@@ -46,3 +46,26 @@ async def test_an_id_out_of_scope_is_an_unknown_id(manager: MemoryManager) -> No
     # Nothing in the words tells one that is there from one that is not.
     assert refusals[:5] == refusals[5:]
     assert (await manager.get(theirs.id, project="scope/theirs")).superseded_at is None
+
+
+async def test_a_secret_in_place_of_a_project_is_refused_and_repeated_nowhere(manager: MemoryManager) -> None:
+    secret = "ghp_" + "Zx9Qw3Rt7Yu1Pa5Sd8Fg2Hj4Kl6Mn0Bv3Cx7"
+
+    async def exported(project: str) -> None:
+        async for _ in manager.export(project=project):
+            pass
+
+    for name in (secret, f"acme/{secret}"):
+        for attempt in (
+            lambda named=name: manager.remember("A fact.", project=named),
+            lambda named=name: manager.recall("a fact", project=named),
+            lambda named=name: manager.forget(1, project=named),
+            lambda named=name: manager.get(1, project=named),
+            lambda named=name: manager.list_memories(project=named),
+            lambda named=name: exported(named),
+        ):
+            with pytest.raises(InvalidArgument) as raised:
+                await attempt()
+            assert raised.value.argument == "project"
+            assert "looks like a secret" in str(raised.value)
+            assert secret not in str(raised.value)

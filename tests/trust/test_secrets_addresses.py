@@ -61,3 +61,21 @@ def test_no_command_prints_a_password(tmp_path: Path) -> None:
             done = athena(*command)
             assert done.code == 1
             assert SECRET not in done.out + done.err
+
+
+def test_no_command_prints_a_secret_given_as_the_project(tmp_path: Path) -> None:
+    secret = "ghp_" + "Zx9Qw3Rt7Yu1Pa5Sd8Fg2Hj4Kl6Mn0Bv3Cx7"
+    athena = Athena(tmp_path / "data")
+    for command in (
+        ("recall", "x"),
+        ("recall", "x", "--json"),
+        ("forget", "1"),
+        ("list",),
+        ("export",),
+        ("config", "codex"),
+    ):
+        done = athena(*command, "--project", f"acme/{secret}")
+        assert done.code == 1
+        assert "project" in done.err
+        assert "looks like a secret" in done.err
+        assert secret not in done.out + done.err

@@ -92,7 +92,7 @@ def test_the_command_line_prints_nothing_that_steers(tmp_path: Path) -> None:
     for command in (("recall", "deploy notes"), ("recall", "deploy notes", "--json"), ("list",), ("list", "--json")):
         out = athena(*command).text
         assert "Deploy notes" in out
-        assert not set(out) & set("\x1b\u202e\u202c")
+        assert not set(out) & set("\x1b\u202e\u202c\U000e0068\U000e0069")
     recalled = athena("recall", "deploy notes", "--json").json["memories"][0]["content"]
     assert recalled == "Deploy notes red esrever  \u200djoined"
 

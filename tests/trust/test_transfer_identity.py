@@ -21,6 +21,7 @@ from athena_mcp.config import Settings
 from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import InvalidArgument
+from athena_mcp.harmless import says_nothing
 from athena_mcp.manager import MemoryManager
 from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.transfer.export import write_export
@@ -125,7 +126,9 @@ _edges = st.fixed_dictionaries(
 )
 _texts = st.one_of(
     st.sampled_from(["The port is 80.", "The port is 81.", "It works.", "Restart it."]),
-    st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zs", "Zl", "Zp"]), min_size=1, max_size=30),
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zs", "Zl", "Zp"]), min_size=1, max_size=30).filter(
+        lambda text: not says_nothing(text)
+    ),
 )
 _moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  zone below
 _details = {

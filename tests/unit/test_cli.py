@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from athena_mcp.cli.launch import Flags, serve_flags
-from athena_mcp.cli.output import one_line, table, visible, width_of, wrapped
+from athena_mcp.cli.output import one_line, say_json, table, visible, width_of, wrapped
 from athena_mcp.cli.root import COMMANDS
 from athena_mcp.cli.servers import servers_text
 from athena_mcp.cli.stats import stats_text
@@ -218,6 +218,16 @@ def test_the_environment_comes_from_flags_before_or_after_the_command() -> None:
     assert before == after
 
 
+def test_help_says_what_an_export_holds_and_that_nothing_forgotten_comes_back() -> None:
+    export, forget = (" ".join(athena(name, "--help").stdout.decode().split()) for name in ("export", "forget"))
+    assert "Only the flag --project limits it" in export
+    assert "The first line is no memory" in export
+    assert "jq -r '.content // empty'" in export  # the first line has no content
+    assert "cannot be undone" in forget
+    assert "`athena-mcp list` show" in forget
+    assert "files that were written before still have it" in forget
+
+
 def test_text_cannot_steer_the_terminal() -> None:
     hostile = "a\x1b[2Jb\x9b31mc\rd\x07\u202e\u2028e\tf"
     shown = visible(hostile)
@@ -226,6 +236,21 @@ def test_text_cannot_steer_the_terminal() -> None:
         assert not any(ord(c) < 32 and c != "\n" for c in printed)
         assert "\x9b" not in printed
         assert "\u202e" not in printed
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_json_cannot_steer_the_terminal_and_loses_nothing(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steering = "\x1b\x7f\x9b\r\u2028\u202e\u2066\u206a\ufff9\U000e0068\U000e0069"
+    kept = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f \u200djoined\t"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    say_json({"content": steering + kept})
+    printed = capsys.readouterr().out
+    assert not set(printed.replace(kept[:7], "")) & set(steering)
+    assert kept[:7] in printed
+    assert json.loads(printed) == {"content": steering + kept}
+    assert "\U000e0068" not in visible(steering)
 
 
 def test_text_is_cut_and_aligned_by_the_cells_it_takes() -> None:

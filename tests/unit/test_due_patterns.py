@@ -75,6 +75,16 @@ def test_another_file_is_not_meant(file: str, pattern: str) -> None:
         ("is C++ fine?", "C++"),
         ("see #42", "#42"),
         ("100% sure", "100%"),
+        ("istanbul office", "İstanbul"),
+        ("İSTANBUL OFFICE", "istanbul"),
+        ("the İzmir server", "İZMİR"),
+        ("η οδος είναι κλειστή", "ΟΔΟΣ"),
+        ("ΟΔΌΣ", "οδός"),
+        ("die STRASSE ist zu", "Straße"),
+        ("die Straße ist zu", "STRASSE"),
+        ("cafe\u0301 closed", "CAFÉ"),
+        ("the con\ufb01g \ufb01le", "config file"),
+        ("\uff32\uff21\uff34\uff25 limit", "rate limit"),
     ],
 )
 def test_a_phrase_is_heard_as_whole_words(words: str, phrase: str) -> None:
@@ -89,6 +99,8 @@ def test_a_phrase_is_heard_as_whole_words(words: str, phrase: str) -> None:
         ("generate limits", "rate limit"),
         ("see #421", "#42"),
         ("über", "be"),
+        ("die Straßen", "Stra"),
+        ("Größenordnung", "GRÖSSE"),
     ],
 )
 def test_a_phrase_inside_of_words_is_not_heard(words: str, phrase: str) -> None:

@@ -24,6 +24,38 @@ def test_a_text_must_be_text_that_says_something_and_can_be_stored(value: object
     assert refused(v.check_text, "content", value, 10).argument == "content"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\u200b",
+        "\u00ad\u034f",
+        " \u200e\u200f\t",
+        "\x01\x02",
+        "\x1b[1;31m",
+        "\u202a\u202c",
+        "\u2066\u2069",
+        "\ufeff",
+        "\u3164",
+        "\u2800",
+        "\ufe0f",
+        "\U000e0041\U000e007f",
+        "\U000e0100",
+    ],
+)
+def test_a_text_that_nobody_sees_is_empty(value: str) -> None:
+    error = refused(v.check_text, "content", value, 40)
+    assert error.argument == "content"
+    assert "invisible" in error.problem
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["\u200bx", "\x1b[31mred", "\U0001f44d\ufe0f", "\U0001f3f4\U000e0067\U000e0062\U000e007f", "?", "\u0301", "。"],
+)
+def test_a_text_with_one_visible_character_is_a_text(value: str) -> None:
+    assert v.check_text("content", value, 40) == value
+
+
 def test_a_text_is_returned_as_it_is() -> None:
     assert v.check_text("content", " Größe 尺寸 👩‍💻 ", 20) == " Größe 尺寸 👩‍💻 "
 

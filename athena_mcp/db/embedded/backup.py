@@ -7,10 +7,12 @@ another platform. A physical copy would need the write-ahead log to be kept, whi
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import subprocess
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -38,6 +40,7 @@ REPLACED = "athena_replaced"
 _SEAL = re.compile(rb"\nathena-backup 1 bytes=(\d+) sha256=([0-9a-f]{64})\n")
 _SEAL_BYTES = 200
 _READ_BYTES = 1 << 20
+_HEAD_BYTES = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,11 @@ def _check_file(file: Path) -> None:
             end = stream.read()
             seal = _SEAL.search(end)
             if seal is None or seal.end() != len(end):
+                if _is_export(stream):
+                    raise EmbeddedServerError(
+                        f"{file} is an export, or other lines of memories, and no backup. `athena-mcp import {file}` "
+                        "brings it back; nothing was changed."
+                    )
                 raise EmbeddedServerError(
                     f"{file} is not a backup of `athena-mcp backup`, or its end is missing. Take another copy of it."
                 )
@@ -124,6 +132,16 @@ def _check_file(file: Path) -> None:
                 raise EmbeddedServerError(f"{file} was damaged since it was written. Take another copy of it.")
     except OSError as error:
         raise EmbeddedServerError(f"Cannot read {file}: {error.strerror or error}.") from error
+
+
+def _is_export(stream: IO[bytes]) -> bool:
+    """Whether a file begins with a JSON object, compressed or not."""
+    stream.seek(0)
+    head = stream.read(_HEAD_BYTES)
+    if head.startswith(b"\x1f\x8b"):
+        with contextlib.suppress(zlib.error):
+            head = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(head, _HEAD_BYTES)
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
 
 
 def _digest(descriptor: int, size: int) -> str:
