@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import pytest
 
 from athena_mcp.app import App, open_app

@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 import anyio
-import anyio.to_thread
 import pytest
 
 from athena_mcp.app import open_app

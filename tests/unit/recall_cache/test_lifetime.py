@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import anyio
-import anyio.abc
 import anyio.lowlevel
 import pytest
 

@@ -8,7 +8,6 @@ from collections.abc import Awaitable
 from contextvars import ContextVar
 
 import anyio
-import anyio.abc
 import anyio.lowlevel
 import pytest
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 import anyio
-import anyio.abc
-import anyio.lowlevel
 import pytest
 
 from athena_mcp.recall.cache import RecallCache
