@@ -1,4 +1,7 @@
-"""A store and an application for a whole module, for tests that only read or that keep to a project of their own."""
+"""A store and an application for a whole module, for tests that only read or that keep to a project of their own.
+
+And a pool on the test's own store, for tests of what works below an application.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ import pytest
 
 from athena_mcp.app import App, open_app
 from athena_mcp.config import Settings
+from athena_mcp.db.pool import Database
 from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.manager import MemoryManager
 from tests.conftest import PROJECT
+from tests.db.pools import opened
 from tests.db.stores import new_database
 
 
@@ -44,3 +49,10 @@ async def shared(shared_app: App) -> MemoryManager:
 def project() -> str:
     """A project that nobody else uses."""
     return f"team/{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on the test's own store."""
+    async with opened(database_url) as one:
+        yield one

@@ -6,6 +6,7 @@ from athena_mcp.app import App
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
 from athena_mcp.receipt import Forgotten
+from tests.db.edges import edge
 from tests.db.invariants import check_store
 from tests.db.stores import ask, row_counts, whole_text
 
@@ -48,10 +49,6 @@ async def test_a_forgotten_memory_is_gone_from_every_table_index_and_answer(
             await manager.get(receipt.id)
         with pytest.raises(InvalidArgument, match="is not a memory of"):
             await manager.forget(receipt.id)
-
-
-def edge(subject: str, relation: str, to: str) -> dict[str, str]:
-    return {"subject": subject, "relation": relation, "object": to}
 
 
 async def test_what_pointed_to_a_forgotten_memory_points_nowhere(manager: MemoryManager, database_url: str) -> None:

@@ -31,8 +31,8 @@ from athena_mcp.search.hnsw import builds_put_off, tend_indexes
 from athena_mcp.search.lexical import LexicalQuery
 from athena_mcp.transfer.loading import Loader
 from tests.db.invariants import check_store
+from tests.db.pools import opened
 from tests.db.stores import ask, new_database
-from tests.db.test_reembed import opened
 
 if TYPE_CHECKING:
     from athena_mcp.embed.embedder import Vector

@@ -16,9 +16,9 @@ from athena_mcp.manager import MemoryManager
 from athena_mcp.search import language as module
 from athena_mcp.search.language import ensure_language
 from tests.db.invariants import check_store
+from tests.db.pools import opened
 from tests.db.stores import ask
 from tests.db.test_lexical_index import Writer, lexical_ids
-from tests.db.test_reembed import opened
 
 pytestmark = pytest.mark.anyio
 

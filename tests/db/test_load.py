@@ -18,6 +18,7 @@ from athena_mcp.model import EpisodicDetails, Layer, Memory, Outcome, Procedural
 from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.transfer.loading import Loader
 from athena_mcp.transfer.rows import memory_to_row
+from tests.db.edges import edge
 from tests.db.invariants import check_store
 from tests.db.stores import ask, row_counts
 
@@ -34,10 +35,6 @@ def from_memory(memory: Memory, **fields: Any) -> MemoryRecord:
     """A memory as it comes back from an export."""
     row = memory_to_row(memory)
     return MemoryRecord(**{**row, **fields})
-
-
-def edge(subject: str, relation: str, to: str) -> dict[str, str]:
-    return {"subject": subject, "relation": relation, "object": to}
 
 
 async def whole(manager: MemoryManager) -> list[Memory]:

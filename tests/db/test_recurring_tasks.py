@@ -74,3 +74,13 @@ async def test_of_many_who_tell_of_it_at_once_one_stores_it(
     assert sorted(kind for kind, _, _ in told) == ["duplicate"] * 5 + ["stored"]
     assert len({memory for _, memory, _ in told}) == 1
     check_store(shared_url)
+
+
+async def test_a_task_that_recurs_states_its_relations_anew(manager: MemoryManager) -> None:
+    relations = [{"subject": "backup", "relation": "depends on", "object": "S3"}]
+    first = await manager.remember("Check the backup.", layer="prospective", relations=relations)
+    await manager.remember("Done.", about=first.id, details={"status": "completed"})
+    again = await manager.remember("Check the backup.", layer="prospective", relations=relations)
+    assert (again.status, again.supersedes) == ("stored", (first.id,))
+    stored = await manager.get(again.id)
+    assert [relation.to_dict() for relation in stored.relations] == relations

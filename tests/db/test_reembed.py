@@ -1,130 +1,29 @@
+"""A store gets the vectors of another embedder while it is in use."""
+
 from __future__ import annotations
 
-import hashlib
-import os
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import anyio
-import numpy as np
 import pytest
 
 from athena_mcp.app import App, open_app
 from athena_mcp.config import Settings
 from athena_mcp.db.pool import Database
-from athena_mcp.embed.embedder import Embedder, EmbedderHandle
 from athena_mcp.embed.static import NAME
-from athena_mcp.errors import EmbedderMismatch, EmbedderUnavailable, StorageError
+from athena_mcp.errors import EmbedderUnavailable, StorageError
 from athena_mcp.manager import MemoryManager
 from athena_mcp.search import reembed as module
 from athena_mcp.search.reembed import Reembedded, reembed
-from athena_mcp.search.scope import read_scope
 from athena_mcp.search.vector_arm import REEMBEDDED, VectorArm
-from tests.conftest import PROJECT
 from tests.db.invariants import check_store
+from tests.db.reembedding import NEW_NAME, WordEmbedder, active, fill, handle_of, vectors_by_embedder
 from tests.db.stores import ask
-from tests.embedding_service import Service, running_service
-
-if TYPE_CHECKING:
-    from athena_mcp.embed.embedder import Vector
 
 pytestmark = pytest.mark.anyio
-
-ROOT = Path(__file__).parents[2]
-NEW_NAME = "words@test"
-
-
-class WordEmbedder:
-    """Adds up a vector of each word; counts what it embeds, and stops or fails when told to."""
-
-    name = NEW_NAME
-    word_vectors = None
-
-    def __init__(self, dimension: int = 48) -> None:
-        self.dimension = dimension
-        self.embedded: list[str] = []
-        self.fails_after: int | None = None
-        self.gate: anyio.Event | None = None
-        self.waits = anyio.Event()
-
-    async def embed(self, texts: Sequence[str]) -> list[Vector]:
-        if self.gate is not None and self.embedded:
-            self.waits.set()
-            await self.gate.wait()
-        if self.fails_after is not None and len(self.embedded) >= self.fails_after:
-            raise EmbedderUnavailable("The service has gone.")
-        self.embedded += texts
-        return [self.vector(text) for text in texts]
-
-    def vector(self, text: str) -> Vector:
-        total = np.zeros(self.dimension, dtype=np.float32)
-        for word in text.lower().split():
-            if word.strip(".").isalnum():
-                seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
-                total += np.random.default_rng(seed).standard_normal(self.dimension).astype(np.float32)
-        return total / np.float32(max(1e-9, float(np.linalg.norm(total))))
-
-    async def close(self) -> None:
-        pass
-
-
-def handle_of(embedder: Embedder) -> EmbedderHandle:
-    return EmbedderHandle(lambda: embedder, name=embedder.name, dimension=embedder.dimension)
-
-
-def always(handle: EmbedderHandle) -> Callable[[], EmbedderHandle]:
-    return lambda: handle
-
-
-@asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Database]:
-    async def find() -> str:
-        return url
-
-    database = Database(find, max_connections=3)
-    await database.open()
-    try:
-        yield database
-    finally:
-        await database.close()
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    async with opened(database_url) as one:
-        yield one
 
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BATCH", 10)
-
-
-async def fill(manager: MemoryManager, count: int = 35) -> None:
-    for number in range(count):
-        await manager.remember(f"Fact {number} of the billing service.", layer="semantic")
-    await manager.remember("Release.", layer="procedural", details={"steps": ["drain the pool", "tag"]})
-    old = await manager.remember("The port is 5432.", layer="semantic")
-    await manager.remember("The port is 5433.", layer="semantic", replaces=old.id)
-
-
-def vectors_by_embedder(url: str) -> dict[str, int]:
-    """How many vectors the store has of each embedder it knows."""
-    return dict(
-        ask(
-            url,
-            "SELECT e.name, count(v.memory_id) FROM athena.embedders e"
-            " LEFT JOIN athena.vectors v ON v.embedder_id = e.id GROUP BY e.name",
-        )
-    )
-
-
-def active(url: str) -> str:
-    return str(ask(url, "SELECT name FROM athena.embedders WHERE active")[0][0])
 
 
 async def test_a_store_changes_its_embedder_while_it_answers(
@@ -282,122 +181,3 @@ async def test_two_runs_do_not_work_at_once(manager: MemoryManager, database: Da
 async def test_a_store_without_an_embedder_gets_its_first(database: Database, database_url: str) -> None:
     assert await reembed(database, WordEmbedder()) == Reembedded(NEW_NAME, 48, before=None, embedded=0, removed=0)
     assert active(database_url) == NEW_NAME
-
-
-async def test_a_server_with_another_embedder_is_told_of_reembed(app: App, settings: Settings) -> None:
-    await app.manager()
-    for handle in (handle_of(WordEmbedder()), EmbedderHandle(WordEmbedder, name=NEW_NAME)):
-        async with open_app(settings, embedder=always(handle)) as other:
-            with pytest.raises(EmbedderMismatch, match="athena-mcp reembed"):
-                await other.manager()
-
-
-async def test_an_embedder_that_learns_its_dimension_late_is_registered_when_it_is_warm(
-    database: Database, database_url: str
-) -> None:
-    for warm_first in (True, False):
-        arm = VectorArm(EmbedderHandle(WordEmbedder, name=NEW_NAME))
-        if warm_first:
-            await arm.warm()
-            assert arm.embedder is None
-            await arm.register(database)
-        else:
-            await arm.register(database)
-            assert arm.embedder is None
-            assert arm.degraded == "embedder warming"
-            await arm.warm()
-        assert arm.embedder is not None
-        assert arm.degraded is None
-    assert ask(database_url, "SELECT name, dimension, active FROM athena.embedders") == [(NEW_NAME, 48, True)]
-    other = VectorArm(EmbedderHandle(lambda: WordEmbedder(64), name=NEW_NAME))
-    await other.register(database)
-    await other.warm()
-    await other.warmed()
-    assert other.embedder is None
-    assert "athena-mcp reembed" in str(other.degraded)
-
-
-async def test_an_embedder_that_comes_late_catches_up(
-    manager: MemoryManager, database: Database, database_url: str
-) -> None:
-    await fill(manager, 3)
-    await reembed(database, WordEmbedder())
-    ask(database_url, "DELETE FROM athena.vectors WHERE memory_id % 2 = 0")
-    embedder = WordEmbedder()
-    embedder.fails_after = 0
-    arm = VectorArm(EmbedderHandle(lambda: embedder, name=NEW_NAME, may_come=True))
-    await arm.register(database)
-    await arm.warm()
-    assert arm.embedder is None
-    assert arm.degraded == "The service has gone."
-    await arm.tend(database)
-    assert arm.embedder is None
-    embedder.fails_after = None
-    await arm.tend(database)
-    assert arm.degraded is None
-    assert vectors_by_embedder(database_url) == {NEW_NAME: 5}
-    # From now on only what is new is looked at.
-    before = len(embedder.embedded)
-    await arm.tend(database)
-    assert len(embedder.embedded) == before
-
-
-async def test_the_scope_tells_whose_vectors_the_store_goes_by(
-    app: App, manager: MemoryManager, database: Database, database_url: str
-) -> None:
-    await fill(manager, 2)
-    arm = VectorArm(handle_of(WordEmbedder()))
-    async with database.session() as session:
-        scope = await read_scope(session, [PROJECT])
-        nobody = await read_scope(session, ["nobody/here"])
-    assert scope.embedder_id == ask(database_url, "SELECT id FROM athena.embedders WHERE active")[0][0]
-    assert nobody.embedder_id is None
-    await reembed(database, WordEmbedder())
-    await arm.warm()
-    await arm.register(database)
-    arm.notice(None)
-    assert arm.embedder is not None
-    arm.notice(scope.embedder_id)  # the id of the one before
-    assert arm.embedder is None
-    assert arm.degraded == REEMBEDDED
-
-
-@pytest.fixture
-def service() -> Iterator[Service]:
-    with running_service() as one:
-        yield one
-
-
-async def test_the_command_changes_the_embedder_there_and_back(
-    manager: MemoryManager, database_url: str, service: Service
-) -> None:
-    await fill(manager, 3)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ATHENA_")}
-    env = {**kept, "PYTHONPATH": str(ROOT), "ATHENA_DATABASE_URL": database_url}
-    key = "sk-secret-of-the-test"
-    there = {"ATHENA_EMBED_URL": service.url, "ATHENA_EMBED_MODEL": "small", "ATHENA_EMBED_API_KEY": key}
-
-    def run(further: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "athena_mcp", "reembed"],
-            env=env | further,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-
-    done = await anyio.to_thread.run_sync(run, there)
-    assert done.returncode == 0, done.stderr
-    assert "5 memories embedded with small@openai (3 dimensions), 5 old vectors removed" in done.stdout
-    assert NAME in done.stderr
-    assert key not in done.stdout + done.stderr
-    assert vectors_by_embedder(database_url) == {"small@openai": 5}
-    done = await anyio.to_thread.run_sync(run, {})
-    assert done.returncode == 0, done.stderr
-    assert vectors_by_embedder(database_url) == {NAME: 5}
-    service.server.shutdown()
-    done = await anyio.to_thread.run_sync(run, {**there, "ATHENA_EMBED_URL": "http://127.0.0.1:9/v1"})
-    assert done.returncode == 1
-    assert "cannot be reached" in done.stderr
-    assert "Traceback" not in done.stderr

@@ -11,12 +11,9 @@ from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import STATS_SECTIONS, MemoryManager
+from tests.db.edges import edge
 
 pytestmark = pytest.mark.anyio
-
-
-def edge(subject: str, relation: str, to: str) -> dict[str, str]:
-    return {"subject": subject, "relation": relation, "object": to}
 
 
 async def test_the_store_is_counted_as_it_is(manager: MemoryManager) -> None:
