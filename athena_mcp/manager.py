@@ -204,6 +204,9 @@ class MemoryManager:
             # The layers' time is the executor's; what stands around them has a little on top.
             limit_s = min(RECALL_S, self.parallel_tier1_executor.recall_timeout_seconds + AROUND_S)
             result = await within(limit_s, lambda: self._cascade.recall(request))
+        except anyio.get_cancelled_exc_class():
+            self._statistics.record_recall(RecallSample(self._statistics.elapsed_ms(started), cancelled=True))
+            raise
         except Exception:  # counted and raised again: a border of the statistics, not of errors
             self._statistics.record_recall(RecallSample(self._statistics.elapsed_ms(started), error=True))
             raise

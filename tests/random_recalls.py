@@ -21,6 +21,8 @@ LAYERS = [layer.value for layer in Layer]
 HANGS_S = 0.1
 """What a layer has in a recall in which one hangs."""
 
+Ask = Callable[..., Awaitable[Any]]
+"""Asks as the executor does, with the same arguments, and gives its answer."""
 Wait = Callable[[float], Awaitable[None]]
 """Waits for so many seconds, in the database or on the loop."""
 
@@ -123,8 +125,9 @@ class RandomRecalls:
         chosen = tuple(layer for layer in Layer if layer.value in context["recall"].plan)
         return Selection(chosen, dict.fromkeys(Layer, "by lot"))
 
-    async def run(self, executor: ParallelTier1Executor[str], count: int, at_once: int) -> None:
-        """Make `count` recalls, `at_once` side by side."""
+    async def run(self, executor: ParallelTier1Executor[str], count: int, at_once: int, ask: Ask | None = None) -> None:
+        """Make `count` recalls, `at_once` side by side, of the executor or of `ask`, which has it do the work."""
+        self._ask = ask or executor.execute_tier_1_parallel
         turns = iter(range(count))
 
         async def client() -> None:
@@ -143,7 +146,7 @@ class RandomRecalls:
         async with anyio.create_task_group() as watch:
             if recall.cancelled:
                 watch.start_soon(self._cut_off, recall, watch.cancel_scope)
-            answer = await executor.execute_tier_1_parallel(
+            answer = await self._ask(
                 "q", {"recall": recall}, 5, recall.parallel, layers=None if recall.selected else list(recall.plan)
             )
             watch.cancel_scope.cancel()

@@ -36,14 +36,15 @@ FRESH_S = 1.0
 LOOK_S = 0.5
 """How often who waits for a connection looks whether the server is gone."""
 
+_IN_VAIN = "waits_in_vain"
 _COUNTED = {
     "requests": "requests_num",
     "waits": "requests_queued",
     "wait_ms": "requests_wait_ms",
-    "wait_timeouts": "requests_errors",
+    "wait_timeouts": _IN_VAIN,
     "lost": "connections_lost",
 }
-"""The pool's own counters, by the names of `Database.counts`."""
+"""The pool's own counters, and one of ours, by the names of `Database.counts`."""
 
 _Pool = AsyncConnectionPool[Connection]
 Conninfo = str
@@ -69,7 +70,7 @@ class Database:
         self._closed = False
         self._reviving = anyio.Lock()
         self._past: Counter[str] = Counter()
-        """What pools that are gone had counted."""
+        """What pools that are gone had counted, and what the pool counts differently from us."""
 
     async def connect(self) -> Connection:
         """A connection outside the pool, for migrations. Raises DatabaseUnavailable."""
@@ -121,8 +122,8 @@ class Database:
     def counts(self) -> dict[str, int]:
         """The pool in numbers: connections there are, idle ones, and callers that wait for one now.
 
-        Since the start or the last reset: connections that were asked for, the waits for one and how long they took
-        together, waits in vain, and connections that were lost.
+        Since the start or the last reset: calls that asked for a connection, those that waited for one and how long
+        they did together, those that had none when their time was over, and connections that were lost.
         """
         now = {} if self._pool is None else self._pool.get_stats()
         moment = {"connections": "pool_size", "idle": "pool_available", "waiting": "requests_waiting"}
@@ -196,14 +197,26 @@ class Database:
 
     async def _take(self, pool: _Pool) -> Connection:
         """A free connection; in time, or as soon as it is known that the server is gone, PoolTimeout."""
-        ends_at = anyio.current_time() + WAIT_S
+        ends_at = min(anyio.current_time() + WAIT_S, anyio.current_effective_deadline())
         while True:
-            left_s = min(ends_at, anyio.current_effective_deadline()) - anyio.current_time()
+            began = anyio.current_time()
+            left_s = ends_at - began
             try:
                 return await pool.getconn(timeout=max(0.01, min(LOOK_S, left_s)))
             except PoolTimeout:
-                if self._lost or left_s <= LOOK_S:
+                # The pool knows nothing of calls that look again, and adds up no time but that of its last look.
+                self._past["requests_wait_ms"] += round(1000 * (anyio.current_time() - began))
+                if self._lost:
                     raise
+                if left_s <= LOOK_S:
+                    self._past[_IN_VAIN] += 1
+                    raise
+                self._past["requests_num"] -= 1
+                self._past["requests_queued"] -= 1
+            except anyio.get_cancelled_exc_class():
+                # By its own deadline, which may be noticed before the pool's, or by whoever it works for.
+                self._past[_IN_VAIN] += anyio.current_time() >= ends_at
+                raise
 
     async def _revive(self, failed: _Pool | None) -> _Pool:
         """Find the server again, which starts an embedded one that died, and open a new pool, unless there is one."""

@@ -110,11 +110,11 @@ class Tier1Call(Generic[T]):
         self.workers = 0
         self.task_group: anyio.abc.TaskGroup | None = None
         """Where the workers run; None while the caller asks by itself."""
-        self._answered: anyio.Event | None = None
-        self._ended: anyio.Event | None = None
+        self._answered: asyncio.Event | None = None
+        self._ended: asyncio.Event | None = None
         self.cancelled = False
 
-    def watch(self, caller_deadline: float, task_group: anyio.abc.TaskGroup) -> tuple[anyio.Event, anyio.Event]:
+    def watch(self, caller_deadline: float, task_group: anyio.abc.TaskGroup) -> tuple[asyncio.Event, asyncio.Event]:
         """Let tasks of a group ask the layers: the call leaves by itself those that do not keep their deadlines.
 
         The events are set when nothing is open any more or nobody is left to ask, and when no worker runs any more.
@@ -125,8 +125,10 @@ class Tier1Call(Generic[T]):
         now = self.loop.time()
         self.ask_until = now + scope_s(caller_deadline - now)
         self.task_group = task_group
-        self._answered, self._ended = anyio.Event(), anyio.Event()
-        self._timers.append(self.loop.call_at(self.ends_at, self.expire))
+        # asyncio's own, and no timer that has nothing to do: a lone layer should cost little more than its task.
+        self._answered, self._ended = asyncio.Event(), asyncio.Event()
+        if len(self._layers) > 1:
+            self._timers.append(self.loop.call_at(self.ends_at, self.expire))
         return self._answered, self._ended
 
     @property

@@ -86,12 +86,16 @@ class Instruments:
             span.span.end()
 
     def recalled(self, sample: RecallSample) -> None:
-        """Count a recall that has ended, and say of its span what it came to."""
+        """Count a recall that has ended, and say of its span what it came to, or that it was cancelled."""
+        span = trace.get_current_span()
+        if sample.cancelled:
+            if span.is_recording():
+                span.set_attribute("athena.cancelled", True)
+            return
         result = "hit" if sample.cache_hit else "miss"
         self._durations[RECALL].record(sample.elapsed_ms / 1000, {"athena.cache": result, "athena.error": sample.error})
         if sample.layer_queries_saved:
             self._saved.add(sample.layer_queries_saved)
-        span = trace.get_current_span()
         if span.is_recording():
             span.set_attribute("athena.cache_hit", sample.cache_hit)
             span.set_attribute("athena.degraded", sample.degraded)

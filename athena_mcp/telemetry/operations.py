@@ -10,10 +10,14 @@ from athena_mcp.telemetry.samples import ForgetSample, RecallSample, RememberSam
 
 
 class RecallCounters:
-    """What became of the recalls. Latencies are those of all recalls, failed ones and cache hits included."""
+    """What became of the recalls; `count` is those of all depths + errors + cancelled.
+
+    Latencies are those of all recalls but the cancelled ones, failed ones and cache hits included.
+    """
 
     def __init__(self) -> None:
-        self.count = self._errors = self._degraded = self._cache_hits = self._nothing_relevant = 0
+        self.count = self._errors = self._cancelled = 0
+        self._degraded = self._cache_hits = self._nothing_relevant = 0
         self._layer_queries = self._layer_queries_saved = 0
         self._by_depth: dict[int, int] = {}
         self._latency = LatencyHistogram()
@@ -21,6 +25,9 @@ class RecallCounters:
     def add(self, sample: RecallSample) -> None:
         """Count one recall."""
         self.count += 1
+        if sample.cancelled:
+            self._cancelled += 1
+            return
         self._errors += sample.error
         self._degraded += sample.degraded
         self._cache_hits += sample.cache_hit
@@ -36,6 +43,7 @@ class RecallCounters:
         return {
             "count": self.count,
             "errors": self._errors,
+            "cancelled": self._cancelled,
             "degraded": self._degraded,
             "cache_hits": self._cache_hits,
             "nothing_relevant": self._nothing_relevant,

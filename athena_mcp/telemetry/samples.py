@@ -9,11 +9,14 @@ from athena_mcp.model import Layer
 
 @dataclass(frozen=True, slots=True)
 class RecallSample:
-    """One recall. `depth` is the depth reached, None when it failed; the layer counts are 0 on a cache hit."""
+    """One recall. `depth` is the depth reached, None when it failed or was cancelled; the layer counts are 0 on a cache
+    hit."""
 
     elapsed_ms: float
     depth: int | None = None
     error: bool = False
+    cancelled: bool = False
+    """Whoever asked withdrew the question, or was gone, before the answer."""
     degraded: bool = False
     cache_hit: bool = False
     nothing_relevant: bool = False

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator
-from typing import LiteralString
+from collections.abc import AsyncIterator, Sequence
+from contextvars import ContextVar
+from typing import Any, LiteralString, cast
 
 import anyio
 import psycopg
@@ -12,9 +13,15 @@ import pytest
 
 from athena_mcp.db.pool import Database
 from athena_mcp.manager import MemoryManager
-from athena_mcp.model import Layer
+from athena_mcp.model import Layer, RecallResult
+from athena_mcp.recall.cascade import Cascade
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.query_method import Context, QueryMethod
+from athena_mcp.recall.request import RecallRequest
+from athena_mcp.remember.project_names import ProjectNames
+from athena_mcp.remember.redact import Redactor
+from athena_mcp.search.candidates import Candidate
+from athena_mcp.telemetry import Statistics
 from tests.random_recalls import LAYERS, RandomRecalls
 
 pytestmark = pytest.mark.anyio
@@ -65,6 +72,38 @@ async def backends(database: Database) -> set[int]:
             for _ in range(CONNECTIONS):
                 tasks.start_soon(ask)
     return found
+
+
+class TierOne:
+    """A cascade of nothing but its first tier, which hands on the answer of the executor as the explanation."""
+
+    def __init__(self, executor: ParallelTier1Executor[str]) -> None:
+        self._executor = executor
+        self.context: ContextVar[Context] = ContextVar("context")
+
+    async def recall(self, request: RecallRequest) -> RecallResult:
+        answer: Any = await self._executor.execute_tier_1_parallel(
+            request.query, self.context.get(), request.k, request.use_parallel, layers=request.layers
+        )
+        outcomes = {Layer(name): outcome for name, outcome in answer.outcomes.items()}
+        return RecallResult((), (), outcomes, request.project, (), 1, 0.0, explanation=answer)
+
+
+def counting(tier_1: TierOne, executor: ParallelTier1Executor[str], statistics: Statistics) -> MemoryManager:
+    """A manager that recalls and counts, and can do nothing else."""
+    others: Any = None
+    cascade, asked = cast("Cascade", tier_1), cast("ParallelTier1Executor[Candidate]", executor)
+    return MemoryManager(
+        database=others,
+        pipeline=others,
+        loader=others,
+        cascade=cascade,
+        executor=asked,
+        statistics=statistics,
+        names=ProjectNames(Redactor()),
+        project="global",
+        session_id="s",
+    )
 
 
 @pytest.mark.parametrize("use_parallel", [True, False])
@@ -177,11 +216,26 @@ async def test_every_count_of_a_thousand_random_recalls_is_right(database: Datab
         executor = ParallelTier1Executor(
             recalls.methods(), max_concurrent=CONNECTIONS, task_group=lifespan, select=recalls.select
         )
+        operations = Statistics("1")
+        tier_1 = TierOne(executor)
+        manager = counting(tier_1, executor, operations)
+
+        async def ask(query: str, context: Context, k: int, parallel: bool, *, layers: Sequence[str] | None) -> Any:
+            chosen = None if layers is None else tuple(Layer(name) for name in layers)
+            request = RecallRequest(query, "global", k=k, use_parallel=parallel, layers=chosen)
+            tier_1.context.set(context)
+            return (await manager.answer(request)).explanation
+
         with anyio.fail_after(100):
-            await recalls.run(executor, 1000, at_once=16)
+            await recalls.run(executor, 1000, 16, ask)
         assert not lifespan.cancel_scope.cancel_called
     counted = executor.get_statistics()
     assert recalls.reference.disagreements(counted) == {}
+    expected = recalls.reference.counts
+    recall = operations.snapshot("recall")["recall"]
+    assert (recall["count"], recall["errors"]) == (1000, 0)
+    assert recall["cancelled"] == expected["cancelled_queries"]
+    assert recall["by_depth"] == {"1": 1000 - expected["cancelled_queries"]}
     assert min(counted["cancelled_queries"], counted["timeouts"], counted["failed_tasks"]) > 20
     assert (counted["running"], counted["waiting"], counted["stragglers_running"]) == (0, 0, 0)
     assert await backends(database) == before

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -154,6 +155,46 @@ async def test_after_the_embedded_server_was_killed_the_next_session_has_it_agai
     finally:
         await anyio.to_thread.run_sync(server.stop)
     assert not server_status(tmp_path).running
+
+
+@pytest.mark.parametrize("deadline", ["the pool's", "the caller's"])
+async def test_a_call_that_waits_in_vain_counts_once_however_often_it_looks(
+    database_url: str, deadline: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "LOOK_S", 0.02)
+    monkeypatch.setattr(pool, "WAIT_S", 0.3 if deadline == "the pool's" else 60.0)
+
+    async def find() -> str:
+        return database_url
+
+    async def wait(database: Database) -> None:
+        with anyio.move_on_after(0.3 if deadline == "the caller's" else 60.0), suppress(DeadlineExceeded):
+            async with database.session():
+                pytest.fail("there is no second connection")
+
+    database = Database(find, max_connections=1)
+    await database.open()
+    try:
+        async with database.session():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(wait, database)
+                tasks.start_soon(wait, database)
+            counts = database.counts()
+            assert (counts["requests"], counts["waits"], counts["wait_timeouts"]) == (3, 2, 2)
+            assert counts["wait_ms"] >= 500
+        async with database.session():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(wait, database)
+                await anyio.wait_all_tasks_blocked()
+                tasks.cancel_scope.cancel()
+            assert database.counts()["wait_timeouts"] == 2  # it was not its time that was over
+        async with database.session() as session:
+            assert await session.fetch_one("SELECT 1") == (1,)
+    finally:
+        await database.close()
+    assert database.counts()["wait_timeouts"] == 2
+    database.reset_counts()
+    assert set(database.counts().values()) == {0}
 
 
 async def test_waits_for_a_connection_are_counted_whatever_became_of_the_pool(database_url: str) -> None:

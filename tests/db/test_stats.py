@@ -54,6 +54,17 @@ async def test_every_operation_is_counted_and_errors_too(manager: MemoryManager)
         assert section in await manager.stats(section)
 
 
+async def test_a_recall_that_its_caller_cancels_is_counted_as_that_and_as_no_error(manager: MemoryManager) -> None:
+    await manager.recall("port")
+    before = (await manager.stats("recall"))["recall"]
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await manager.recall("another port")
+    assert scope.cancelled_caught
+    after = (await manager.stats("recall"))["recall"]
+    assert after == before | {"count": 2, "cancelled": 1}
+
+
 async def test_servers_see_what_the_others_published(
     app: App, manager: MemoryManager, settings: Settings, static_embedder: StaticEmbedder
 ) -> None:

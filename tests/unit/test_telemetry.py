@@ -148,11 +148,13 @@ def test_recalls_are_counted_by_what_became_of_them(statistics: Statistics) -> N
     statistics.record_recall(RecallSample(30.0, depth=3, nothing_relevant=True, layer_queries=2, layer_queries_saved=3))
     statistics.record_recall(RecallSample(0.5, depth=1, cache_hit=True))
     statistics.record_recall(RecallSample(40.0, error=True))
+    statistics.record_recall(RecallSample(9_000.0, cancelled=True))
     recall = statistics.snapshot("recall")["recall"]
     latency = recall.pop("latency_ms")
     assert recall == {
-        "count": 5,
+        "count": 6,
         "errors": 1,
+        "cancelled": 1,
         "degraded": 1,
         "cache_hits": 1,
         "nothing_relevant": 1,
