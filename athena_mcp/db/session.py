@@ -164,11 +164,9 @@ class Session:
     async def _limit(self, timeout_ms: int) -> None:
         connection = self._connection
         if not timeout_ms * CLOSE_ENOUGH <= connection.statement_timeout_ms <= timeout_ms:
-            # A little short, so that the next statements under the same deadline, or one like it, need no new one.
             if timeout_ms > DEFAULT_STATEMENT_S * 1000:
+                # A little short, so that the next statements under the same deadline need no new one.
                 timeout_ms = int(timeout_ms * (1 + CLOSE_ENOUGH) / 2)
-            else:
-                timeout_ms = _two_digits(timeout_ms)
             await connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(timeout_ms),))
             connection.statement_timeout_ms = timeout_ms
 
@@ -178,9 +176,3 @@ async def _rows(cursor: psycopg.AsyncCursor[Row]) -> list[Row]:
     # `description` tells that too, but describes every column first, on each recall for nothing.
     result = cursor.pgresult
     return await cursor.fetchall() if result is not None and result.nfields else []
-
-
-def _two_digits(number: int) -> int:
-    """The number with all digits but the first two made 0."""
-    step = int(10 ** max(0, len(str(number)) - 2))
-    return number - number % step
