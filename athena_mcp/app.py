@@ -220,7 +220,9 @@ class App:
     async def close(self) -> None:
         """Let go of the database, within about two seconds; called when nothing uses it any more."""
         news = self.statistics.operations > 0 and self.statistics.revision != self._published_revision
-        if self._manager is not None and self._publishes and news:
+        # A server that has gone is not looked for, let alone started anew, for the sake of statistics.
+        reachable = self._database is not None and not self._database.is_lost
+        if self._manager is not None and self._publishes and news and reachable:
             with anyio.move_on_after(LAST_PUBLISH_S):
                 await self._publish_now(self._manager)
         if self._vectors is not None:

@@ -30,6 +30,8 @@ IDLE_S = 300.0
 WAIT_S = 10.0
 """How long to wait for a free connection under no other deadline."""
 CLOSE_S = 1.0
+CLOSE_LOST_S = 0.3
+"""How long closing waits for the pool's tasks; where the server is lost they are likely to wait for it themselves."""
 FRESH_S = 1.0
 """A connection that was used so lately is taken to work."""
 
@@ -117,7 +119,12 @@ class Database:
         if pool is not None:
             self._past.update(pool.pop_stats())
             with anyio.CancelScope(shield=True):
-                await pool.close(CLOSE_S)
+                await pool.close(CLOSE_LOST_S if self._lost else CLOSE_S)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether a connection turned out to be dead, so that the next session has to find the server again first."""
+        return self._lost
 
     def counts(self) -> dict[str, int]:
         """The pool in numbers: connections there are, idle ones, and callers that wait for one now.

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 LAST_RESORT_S = 10.0
 """How long an exit may take before the process ends all the same. Only a hang reaches it."""
+
+LEFTOVERS_S = 0.3
+"""How long ending the loop may take when all is closed; the driver's tasks may be waiting for a frozen server."""
 
 
 def main(settings: Settings, open_app: OpenApp | None = None) -> NoReturn:
@@ -50,10 +54,12 @@ def _run(settings: Settings, open_app: OpenApp | None) -> int:
         # What the imports made lives to the end; the collector need not look at it again.
         gc.freeze()
         gc.enable()
-        anyio.run(
-            partial(serve, settings, open_app=open_app or open_real_app, on_stop=_start_last_resort),
-            backend_options=_loop_options(),
-        )
+
+        async def served() -> None:
+            await serve(settings, open_app=open_app or open_real_app, on_stop=_start_last_resort)
+            _later(LEFTOVERS_S, partial(_leave, 0))
+
+        anyio.run(served, backend_options=_loop_options())
     except KeyboardInterrupt:
         return 0
     except Exception as error:  # noqa: BLE001  the border of the process: say it on stderr and end
@@ -86,7 +92,11 @@ def _leave_at_once(_number: int, _frame: FrameType | None) -> None:
 
 
 def _start_last_resort() -> None:
-    timer = threading.Timer(LAST_RESORT_S, _give_up)
+    _later(LAST_RESORT_S, _give_up)
+
+
+def _later(seconds: float, end: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
 

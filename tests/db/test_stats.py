@@ -3,13 +3,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import anyio
+import psycopg
 import pytest
 
 from athena_mcp.app import App, open_app
 from athena_mcp.config import Settings
 from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
-from athena_mcp.errors import InvalidArgument
+from athena_mcp.errors import AthenaError, InvalidArgument
 from athena_mcp.manager import STATS_SECTIONS, MemoryManager
 
 pytestmark = pytest.mark.anyio
@@ -66,6 +67,32 @@ async def test_a_recall_that_its_caller_cancels_is_counted_as_that_and_as_no_err
     assert scope.cancelled_caught
     after = (await manager.stats("recall"))["recall"]
     assert after == before | {"count": 2, "cancelled": 1}
+
+
+async def test_statistics_are_not_published_to_a_database_that_was_lost(
+    settings: Settings, static_embedder: StaticEmbedder, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_for: list[str] = []
+
+    async def noting() -> str:
+        looked_for.append(database_url)
+        return database_url
+
+    handle = EmbedderHandle(lambda: static_embedder, name=NAME, dimension=DIMENSION)
+    async with open_app(settings, embedder=lambda: handle) as app:
+        manager = await app.manager()
+        async with manager._database.session() as session:
+            async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as admin:
+                await admin.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+                )
+            with pytest.raises(AthenaError):
+                await session.fetch("SELECT 1")
+        with pytest.raises(InvalidArgument):
+            await manager.recall("")  # something to publish
+        monkeypatch.setattr(manager._database, "_find_server", noting)
+    assert looked_for == []
 
 
 async def test_servers_see_what_the_others_published(

@@ -22,6 +22,8 @@ MAINTENANCE_DATABASE = "postgres"
 
 ANSWER_S = 5.0
 """How long a server that lives may take to answer the smallest of questions."""
+FAREWELL_S = 0.3
+"""How long a server may take to hear that somebody leaves."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -53,10 +55,14 @@ def answers(connection: Connection, timeout_s: float = ANSWER_S) -> bool:
 
     A connection whose server was silent is of no use any more, but for being closed.
     """
+    return _obeys(connection, b"SELECT", timeout_s)
+
+
+def _obeys(connection: Connection, statement: bytes, timeout_s: float) -> bool:
     pgconn = connection.pgconn
     ends_at = time.monotonic() + timeout_s
     try:
-        pgconn.send_query(b"SELECT")
+        pgconn.send_query(statement)
         while pgconn.flush():
             _await_socket(connection, selectors.EVENT_WRITE, ends_at)
         while True:
@@ -80,9 +86,12 @@ def _await_socket(connection: Connection, event: int, ends_at: float) -> None:
 
 
 def leave(connection: Connection) -> None:
-    """Close a presence so that it counts no more from now on; the server may notice the closing only later."""
-    with suppress(psycopg.Error):
-        connection.execute(psycopg.sql.SQL("SET application_name = {}").format(psycopg.sql.Literal(LEAVING)))
+    """Close a presence so that it counts no more from now on; the server may notice the closing only later.
+
+    One that does not hear the farewell (frozen, or swapped out) notices the closing when it is back.
+    """
+    with suppress(TimeoutError):
+        _obeys(connection, f"SET application_name = '{LEAVING}'".encode(), FAREWELL_S)
     connection.close()
 
 

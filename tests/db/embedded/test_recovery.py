@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -12,9 +13,12 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from filelock import FileLock
 
 from athena_mcp.db.embedded import EmbeddedServer, find_strays, server_status
 from athena_mcp.db.embedded.account import account_for
+from athena_mcp.db.embedded.layout import Layout
+from athena_mcp.db.embedded.postmaster import server_processes
 from tests.db.embedded.holder import Holder, Patience, gone
 
 Serve = Callable[[Path], EmbeddedServer]
@@ -98,6 +102,39 @@ def test_a_killed_server_is_started_anew_and_its_busy_sessions_are_ended(spare_d
     assert gone(busy)
     with psycopg.connect(address.conninfo) as connection:
         assert connection.execute("SELECT word FROM written").fetchone() == ("acknowledged",)
+
+
+def test_leaving_a_frozen_server_takes_no_longer_because_another_process_is_starting(
+    spare_dir: Path, serve: Serve
+) -> None:
+    server = serve(spare_dir)
+    server.start()
+    layout = Layout.of(spare_dir)
+    frozen = server_processes(layout.token())
+    thawed = threading.Event()
+
+    def thaw() -> None:
+        for process in frozen:
+            process.resume()
+        thawed.set()
+
+    # Else a wait without end would hang the test instead of failing it.
+    timer = threading.Timer(10, thaw)
+    timer.start()
+    try:
+        with FileLock(layout.lock):  # as the other process has it
+            for process in frozen:
+                process.suspend()
+            assert not server.stop()
+        assert not thawed.is_set()
+    finally:
+        timer.cancel()
+        thaw()
+    last = serve(spare_dir)
+    with psycopg.connect(last.start().conninfo, autocommit=True) as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'athena-mcp presence%'"
+        Patience().until(lambda: connection.execute(query).fetchone() == (1,))
+    assert last.stop()
 
 
 def test_a_process_number_that_somebody_else_has_now_is_not_taken_for_the_server(spare_dir: Path, serve: Serve) -> None:
