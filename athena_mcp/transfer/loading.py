@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -19,15 +18,13 @@ from athena_mcp.errors import InvalidArgument, TransferError
 from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.transfer.jsonl import BadLine
 from athena_mcp.transfer.links import LinkOrder, trim
+from athena_mcp.transfer.quick_turns import quick_turns
 
 T = TypeVar("T")
 
 BATCH_RECORDS = 400
 """Memories in one transaction, some 0.2 s: enough that each term is counted once for many of them, few enough that
 other writers of the project wait little, and that little is lost on an interrupt."""
-SWITCH_S = 0.0005
-"""How long the thread that makes the next batch ready may keep the others waiting. With Python's 5 ms each of a batch's
-statements would wait that long for its turn."""
 
 MAX_PROBLEMS = 1_000
 """Of so many skipped lines it is told why."""
@@ -95,7 +92,7 @@ class Loader:
         Raises TransferError naming the line and the field of the first bad one, unless bad ones are skipped; the
         batches before it are stored.
         """
-        with _switching_every(SWITCH_S):
+        with quick_turns().held():
             async with self._target.importing():
                 return await self._run(items, mark, progress)
 
@@ -194,17 +191,6 @@ class Loader:
             f"{problem}. Nothing of its batch was stored; {before:,} memories before it are. Correct it and import "
             "the file again (what is stored counts as duplicate), or pass --skip-bad."
         ) from cause
-
-
-@contextmanager
-def _switching_every(seconds: float) -> Iterator[None]:
-    """Let threads take turns that often, for as long as this lasts."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(min(before, seconds))
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 class _Kept(Generic[T]):

@@ -15,6 +15,7 @@ from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.transfer.jsonl import BadLine
 from athena_mcp.transfer.links import LinkOrder
 from athena_mcp.transfer.loading import ImportReport, Loader
+from athena_mcp.transfer.quick_turns import SWITCH_S
 
 pytestmark = pytest.mark.anyio
 
@@ -258,6 +259,34 @@ async def test_an_import_leaves_the_threads_turns_as_they_were() -> None:
     await load(Store(), [memory(1)])
     with pytest.raises(TransferError):
         await load(Store(), [memory(1, "bad")])
+    assert sys.getswitchinterval() == before
+
+
+async def test_imports_that_overlap_have_quick_turns_to_the_last_and_leave_them_as_they_were() -> None:
+    before = sys.getswitchinterval()
+    ends = [anyio.Event(), anyio.Event()]
+    seen: list[float] = []
+
+    class Slow(Store):
+        def __init__(self, end: anyio.Event) -> None:
+            super().__init__()
+            self._end = end
+
+        async def end_import(self, mark: str) -> None:
+            await self._end.wait()
+
+    async def run(end: anyio.Event) -> None:
+        await Loader(Slow(end)).run(iter([memory(1)]), mark="a file")
+        seen.append(sys.getswitchinterval())
+
+    async with anyio.create_task_group() as imports:
+        for end in ends:
+            imports.start_soon(run, end)
+        for end in ends:
+            await anyio.wait_all_tasks_blocked()
+            assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+            end.set()
+    assert seen == pytest.approx([SWITCH_S, before])
     assert sys.getswitchinterval() == before
 
 
