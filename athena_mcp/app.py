@@ -200,7 +200,7 @@ class App:
         from athena_mcp.db.embedded import EmbeddedServer
 
         if self._server is None:
-            self._server = EmbeddedServer(self.settings.data_dir)
+            self._server = EmbeddedServer(self.settings.data_dir, create=not self.settings.read_only)
         # Abandoned on cancellation: `stop`, which follows, tells a start in progress to give up.
         address = await anyio.to_thread.run_sync(self._server.start, abandon_on_cancel=True)
         return address.conninfo

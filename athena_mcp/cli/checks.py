@@ -30,9 +30,9 @@ def run_checks(settings: Settings | None, *, verify: bool = False) -> list[Findi
         checks[1:1] = [("settings", lambda: _settings(chosen))]
         if chosen.embedded:
             checks[2:2] = [
-                ("data folder", lambda: _data_folder(chosen.data_dir)),
+                ("data folder", lambda: _data_folder(chosen.data_dir, chosen.read_only)),
                 ("PostgreSQL programs", _programs),
-                ("embedded server", lambda: _embedded_server(chosen.data_dir)),
+                ("embedded server", lambda: _embedded_server(chosen.data_dir, chosen.read_only)),
                 ("stray servers", lambda: _strays(chosen.data_dir)),
             ]
         if chosen.embed_url:
@@ -86,7 +86,7 @@ def _settings(settings: Settings) -> Iterable[Finding]:
     yield Finding("settings", "ok", f"project {settings.project}, database {place}, log level {settings.log_level}")
 
 
-def _data_folder(folder: Path) -> Iterable[Finding]:
+def _data_folder(folder: Path, read_only: bool = False) -> Iterable[Finding]:
     existing = next((place for place in (folder, *folder.parents) if place.exists()), folder)
     if not existing.is_dir():
         yield Finding(
@@ -102,12 +102,16 @@ def _data_folder(folder: Path) -> Iterable[Finding]:
         )
         return
     free = shutil.disk_usage(existing).free
-    detail = f"{folder}{'' if folder.exists() else ' (made at the first start)'}, {free / 1e9:.1f} GB free"
+    detail = f"{folder}{'' if folder.exists() else f' (made at {_first_start(read_only)})'}, {free / 1e9:.1f} GB free"
     if free < _SPACE_NEEDED_BYTES:
         advice = "Free some disk space: PostgreSQL stops when it cannot write."
         yield Finding("data folder", "warning", detail, advice)
     else:
         yield Finding("data folder", "ok", detail)
+
+
+def _first_start(read_only: bool) -> str:
+    return "the first start without ATHENA_READ_ONLY" if read_only else "the first start"
 
 
 def _programs() -> Iterable[Finding]:
@@ -117,12 +121,12 @@ def _programs() -> Iterable[Finding]:
     yield Finding("PostgreSQL programs", "ok", f"version {binaries.major} in {binaries.folder}")
 
 
-def _embedded_server(folder: Path) -> Iterable[Finding]:
+def _embedded_server(folder: Path, read_only: bool = False) -> Iterable[Finding]:
     from athena_mcp.db.embedded.status import server_status
 
     status = server_status(folder)
     if not status.created:
-        detail = "no memory yet; made at the first start"
+        detail = f"no memory yet; made at {_first_start(read_only)}"
     elif status.running:
         users = ", ".join(map(str, status.processes)) or "nobody"
         detail = f"running as process {status.pid}, used by {users}"

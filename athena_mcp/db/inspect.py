@@ -35,7 +35,7 @@ async def inspect_database(settings: Settings, embedder: OwnEmbedder, *, verify:
 
     `verify`: compare all indexes with the memories too. A check that cannot be made is a finding, not an error.
     """
-    server = None if settings.database_url else EmbeddedServer(settings.data_dir)
+    server = None if settings.database_url else EmbeddedServer(settings.data_dir, create=not settings.read_only)
     try:
         with anyio.fail_after(CONNECT_S):
             if server is None:

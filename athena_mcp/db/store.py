@@ -20,7 +20,7 @@ async def open_store(settings: Settings) -> AsyncIterator[Database]:
 
     Raises DatabaseUnavailable or MigrationError.
     """
-    server = None if settings.database_url else EmbeddedServer(settings.data_dir)
+    server = None if settings.database_url else EmbeddedServer(settings.data_dir, create=not settings.read_only)
 
     async def find_server() -> str:
         if server is None:

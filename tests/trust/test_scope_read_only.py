@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import psycopg
 import pytest
 from mcp import Client, StdioServerParameters
@@ -19,7 +20,7 @@ from athena_mcp.app import App, open_app
 from athena_mcp.config import Settings, resolve_settings
 from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
-from athena_mcp.errors import ConfigurationError, MigrationError, ReadOnly, StorageError
+from athena_mcp.errors import ConfigurationError, EmbeddedServerError, MigrationError, ReadOnly, StorageError
 from athena_mcp.manager import MemoryManager
 from athena_mcp.remember.record import MemoryRecord
 from athena_mcp.server.stdio_client import host_environment
@@ -97,6 +98,39 @@ async def test_a_store_that_is_not_there_is_not_made(admin_url: str, settings: S
                     await app.manager()
         finally:
             admin.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))
+
+
+async def test_no_cluster_is_made_where_there_is_none_and_one_that_comes_later_is_read(
+    tmp_path: Path, settings: Settings, static_embedder: StaticEmbedder
+) -> None:
+    data_dir = tmp_path / "data"
+    handle = EmbedderHandle(lambda: static_embedder, name=NAME, dimension=DIMENSION)
+    writing = replace(settings, database_url=None, data_dir=data_dir)
+    async with open_app(replace(writing, read_only=True), embedder=lambda: handle) as app:
+        with pytest.raises(EmbeddedServerError, match="There is no memory in"):
+            await app.manager()
+        assert not await anyio.Path(data_dir).exists()
+        async with open_app(writing, embedder=lambda: handle) as writer:
+            await (await writer.manager()).remember("Staging listens on port 8443.", layer="semantic")
+            reader = await app.manager()
+            assert len((await reader.recall("port of staging")).memories) == 1
+        # The writer has gone; who only reads keeps the server, and starts it when nobody else does.
+        assert len((await reader.recall("port of staging", use_cache=False)).memories) == 1
+    async with open_app(replace(writing, read_only=True), embedder=lambda: handle) as app:
+        assert len((await (await app.manager()).recall("port of staging")).memories) == 1
+
+
+def test_commands_that_only_read_say_what_is_missing_and_make_nothing(tmp_path: Path) -> None:
+    athena = Athena(tmp_path / "data", env={"ATHENA_READ_ONLY": "1"})
+    for command in (["stats"], ["recall", "x"], ["list"]):
+        done = athena(*command)
+        assert done.code == 1
+        assert "There is no memory in" in done.err
+    looked = athena("doctor")
+    assert looked.code == 1
+    assert "no memory yet; made at the first start without ATHENA_READ_ONLY" in looked.out
+    assert "Start Athena there once without it" in " ".join(looked.out.split())
+    assert not athena.data_dir.exists()
 
 
 @pytest.fixture

@@ -40,11 +40,12 @@ class EmbeddedServer:
 
     Whoever comes first starts it, whoever leaves last stops it. Both happen under a file lock, and who is there is
     asked of PostgreSQL itself, so a process that was killed has simply left. The methods block; they may be called
-    from any thread.
+    from any thread. Without `create` only a memory that is there already is served.
     """
 
-    def __init__(self, data_dir: Path, *, watch_interval_s: float = WATCH_INTERVAL_S) -> None:
+    def __init__(self, data_dir: Path, *, create: bool = True, watch_interval_s: float = WATCH_INTERVAL_S) -> None:
         self._data_dir = data_dir
+        self._create = create
         self._watch_interval_s = watch_interval_s
         self._turn = threading.Lock()
         self._leave = threading.Event()
@@ -55,8 +56,8 @@ class EmbeddedServer:
     def start(self) -> ServerAddress:
         """Make sure that the server runs and that it knows we are there; call again whenever it may have died.
 
-        The first start in a folder makes the cluster. Raises EmbeddedServerError, also when `stop` was called
-        meanwhile.
+        The first start in a folder makes the cluster, or, without `create`, is refused and makes nothing. Raises
+        EmbeddedServerError, also when `stop` was called meanwhile.
         """
         with self._turn:
             self._leave.clear()
@@ -66,6 +67,7 @@ class EmbeddedServer:
                     return self._address
                 self._drop_presence()
             try:
+                self._find_cluster(layout)
                 layout.prepare()
                 with self._patient_lock(layout):
                     address = self._ensure_running(layout)
@@ -121,7 +123,7 @@ class EmbeddedServer:
 
     def _ensure_running(self, layout: Layout) -> ServerAddress:
         """Under the lock: a running server with our presence in it."""
-        found = cluster_major(layout)
+        found = self._find_cluster(layout)
         binaries = find_binaries(found)
         if found is not None:
             check_version(layout, found, binaries)
@@ -147,6 +149,16 @@ class EmbeddedServer:
             self._withdraw(programs, layout)
             raise
         return address
+
+    def _find_cluster(self, layout: Layout) -> int | None:
+        """The version of the cluster; None when there is none yet and it may be made."""
+        found = cluster_major(layout)
+        if found is None and not self._create:
+            raise EmbeddedServerError(
+                f"There is no memory in {self._data_dir} yet, and nothing is made while ATHENA_READ_ONLY is set. Start "
+                "Athena there once without it, or set ATHENA_DATA_DIR to the folder of a memory."
+            )
+        return found
 
     def _withdraw(self, programs: Programs, layout: Layout) -> None:
         """End a server that was started just now and that nobody is going to use.
