@@ -29,8 +29,11 @@ USUAL_BEHIND = 0.4
 """The same for the hits up to BEHIND, as a part of the first's."""
 
 MISSING = 0.25
-"""The most that an answer is given where a question names a code that no memory has: what was found is about another
+"""The most that an answer is given where a query names a code that no memory has: what was found is about another
 one, however much the rest is alike. A judgement: no questions that the constants are fitted on have such codes."""
+
+LONG_STATEMENT = 7
+"""Terms of a statement that says enough besides the codes it names to be like another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,10 +151,11 @@ def answer_confidence(signs: AnswerSigns | None, stage: Stage) -> float:
 
 
 def bounded(confidence: float, query: LexicalQuery, *, statement: bool) -> float:
-    """What is left of an answer's probability where the thing that a question names is not in the store. A statement
-    is no question: whoever looks for what is like it may name what is new.
+    """What is left of an answer's probability where the thing that a query names is not in the store. A long statement
+    keeps it: whoever looks for what is like it may name what is new.
     """
-    return min(confidence, MISSING) if query.missing and not statement else confidence
+    terms = len(query.weight_of) + len(query.unknown)
+    return min(confidence, MISSING) if query.missing and not (statement and terms >= LONG_STATEMENT) else confidence
 
 
 def stage_of(*, vectors: bool, read: bool) -> Stage:

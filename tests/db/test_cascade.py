@@ -157,7 +157,7 @@ async def test_the_layers_left_out_are_asked_when_the_answer_is_weak(manager: Me
     assert "Rotate the pager schedule for zebrafish." not in texts(limited)
 
 
-async def test_a_question_about_a_code_that_no_memory_has_is_not_answered_by_one_about_another_code(
+async def test_what_names_a_code_that_no_memory_has_is_not_answered_by_one_about_another_code(
     manager: MemoryManager,
 ) -> None:
     for service, code in (("login", "E9507"), ("billing", "E4410"), ("search", "E2201")):
@@ -170,7 +170,9 @@ async def test_a_question_about_a_code_that_no_memory_has_is_not_answered_by_one
     assert unknown.confidence <= MISSING
     assert all(hit.confidence is not None and hit.confidence <= MISSING for hit in unknown.memories)
     assert texts(unknown)[0] == texts(known)[0], "what is most alike is shown all the same"
-    statement = await manager.recall("The login worker failed with E9570 after the deploy")
+    for bare in ("E9570", "login E9570", "port 35192"):
+        assert ((await manager.recall(bare)).confidence or 0) <= MISSING
+    statement = await manager.recall("The login worker of the portal failed with E9570 again right after the deploy")
     assert statement.confidence is not None
     assert statement.confidence > MISSING
 
