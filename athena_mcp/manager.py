@@ -11,8 +11,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 import anyio
 
+from athena_mcp.bounded import bounded, within
 from athena_mcp.db.pool import Database
-from athena_mcp.errors import DeadlineExceeded, InvalidArgument, ReadOnly
+from athena_mcp.errors import InvalidArgument, ReadOnly
 from athena_mcp.layers.history import find_target, forget, linked_projects
 from athena_mcp.layers.projects import ProjectCount, count_projects, lock_projects
 from athena_mcp.layers.records import read_from_oldest, read_memories, read_newest
@@ -42,6 +43,8 @@ RECALL_S = 30.0
 """The limit of a whole recall; each layer has its own, shorter one."""
 AROUND_S = 2.0
 """What a recall may take beyond the time of its layers: reading the scope before, and the memories after."""
+READ_S = 10.0
+"""The limit of reading one memory, a page of them, the statistics."""
 WRITE_S = 30.0
 """The limit of one write, the wait for another writer of the project included."""
 LOAD_S = 300.0
@@ -255,6 +258,7 @@ class MemoryManager:
                     raise _unknown("id", memory_id, names)
                 return Forgotten((memory_id,), await forget(session, target))
 
+    @bounded(READ_S)
     async def get(self, id: int, *, project: str | None = None) -> Memory:
         """One memory in scope, whole; replaced ones too."""
         memory_id, names = check_id("id", id), self._scope(project)
@@ -265,6 +269,7 @@ class MemoryManager:
             raise _unknown("id", memory_id, names)
         return found[memory_id]
 
+    @bounded(READ_S)
     async def stats(self, section: str | None = None) -> dict[str, Any]:
         """What this process counted, what the store holds and which other servers there are; or one section of it."""
         if section is not None and section not in STATS_SECTIONS:
@@ -278,6 +283,7 @@ class MemoryManager:
             snapshot["servers"] = [published.row() for published in await self.published()]
         return snapshot
 
+    @bounded(READ_S)
     async def published(self) -> list[PublishedSnapshot]:
         """What every other server of the last day published of itself, whole, the latest first."""
         async with self._database.session() as session:
@@ -287,12 +293,14 @@ class MemoryManager:
         """Count everything in this process from nought again."""
         self._statistics.reset()
 
+    @bounded(READ_S)
     async def publish(self) -> None:
         """Leave this process's statistics in the database for the others."""
         self._check_writable()
         async with self._database.session() as session:
             await publish_snapshot(session, self._session_id, self._statistics.snapshot())
 
+    @bounded(READ_S)
     async def list_memories(
         self,
         *,
@@ -313,6 +321,7 @@ class MemoryManager:
                 session, scope.ids, layer=only, limit=limit, before_id=before, superseded=include_superseded
             )
 
+    @bounded(READ_S)
     async def projects(self) -> list[ProjectCount]:
         """Every project that holds memories."""
         async with self._database.session() as session:
@@ -378,15 +387,6 @@ class MemoryManager:
 
 
 STATS_SECTIONS = (*SECTIONS, "servers")
-
-
-async def within(limit_s: float, work: Callable[[], Awaitable[T]]) -> T:
-    """Run `work` under a deadline that its statements hand to PostgreSQL. Raises DeadlineExceeded."""
-    try:
-        with anyio.fail_after(limit_s):
-            return await work()
-    except TimeoutError as error:
-        raise DeadlineExceeded("The database did not answer before the deadline.") from error
 
 
 def _unknown(argument: str, memory_id: int, names: tuple[str, ...]) -> InvalidArgument:

@@ -156,8 +156,10 @@ class Database:
             yield Session(connection, limit_s, reading=reading)
         finally:
             connection.used_at = time.monotonic()
-            if connection.closed and pool is self._pool:
-                self._lost = True
+            if connection.closed:
+                # The pool counts those alone that it finds dead itself.
+                self._past["connections_lost"] += 1
+                self._lost = self._lost or pool is self._pool
             with anyio.CancelScope(shield=True):
                 await pool.putconn(connection)
 

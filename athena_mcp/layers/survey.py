@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+import anyio.to_thread
 from psycopg.sql import SQL
 
 from athena_mcp.db.session import Session
-from athena_mcp.layers.due import DUE, NEXT_DUE, Due, Fired, Situation, due_of, due_values
+from athena_mcp.layers.due import DUE, MAX_INLINE, NEXT_DUE, Due, Fired, Situation, due_of, due_values
 from athena_mcp.layers.graph import NAMED, NamedEntity, named_values
 from athena_mcp.search.lexical import TERMS, Term, promise_sql, terms_values
 from athena_mcp.search.scope import Scope
@@ -81,9 +82,14 @@ async def read_survey(
     if row is None:
         return Survey()
     terms, promise, fired, next_due, entities = row
+    conditions = [Fired(**condition) for condition in fired or ()]
+    if len(conditions) * max(1, len(situation.files)) <= MAX_INLINE:
+        due = due_of(conditions, situation)
+    else:
+        due = await anyio.to_thread.run_sync(due_of, conditions, situation)
     return Survey(
         terms=[Term(**term) for term in terms or ()],
-        due=due_of((Fired(**condition) for condition in fired or ()), situation),
+        due=due,
         next_due=next_due,
         promise=promise or {},
         entities=[NamedEntity(**entity) for entity in entities or ()],

@@ -111,6 +111,9 @@ def _not_stored(prepared: Prepared, stored: Memory) -> tuple[str, ...]:
     names = []
     if request.key is not None and stored.key not in (None, request.key):
         names.append("key")
+    # The session is left out: who tells a thing again mostly does so in another one.
+    told_of_it = {"layer": request.layer, "occurred_at": request.occurred_at, "about": request.about}
+    names += [name for name, told in told_of_it.items() if told not in (None, getattr(stored, name))]
     if request.importance not in (DEFAULT_IMPORTANCE, stored.importance):
         names.append("importance")
     # Only what was told: a task's status and a procedure's counts change with time.

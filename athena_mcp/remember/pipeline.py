@@ -174,8 +174,10 @@ class RememberPipeline:
                     if request.relations:
                         await self._relate(session, new, request)
                     return Changes(supersedes=(target.id,))
+                # One that has the key and says something else does not stand for what was to be stored.
+                same = twin.content_hash == new.content_hash
                 replaced = target is not None and request.replaces is not None and not target.superseded
-                if target is None or not replaced or not twin.live or twin.id == target.id:
+                if target is None or not replaced or not same or not twin.live or twin.id == target.id:
                     return Changes(stored=False)
                 await supersede(session, projects, [target.id], twin.id)
                 return Changes(stored=False, supersedes=(target.id,))

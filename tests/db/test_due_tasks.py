@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from athena_mcp.layers.due import MAX_PATTERNS
 from athena_mcp.manager import MemoryManager
 from tests.db.five_layers import ids
 
@@ -102,6 +103,21 @@ async def test_a_long_task_that_is_due_is_cut_and_says_so(shared: MemoryManager,
     )
     (due,) = (await shared.recall("runner", project=project)).to_dict()["due"]
     assert (due["id"], due["truncated"]) == (long.id, True)
+
+
+async def test_thousands_of_phrases_do_not_hide_what_is_overdue(shared: MemoryManager, project: str) -> None:
+    async def task(text: str, **details: object) -> None:
+        await shared.remember(text, layer="prospective", project=project, details=details)
+
+    for number in range(MAX_PATTERNS // 100 + 1):
+        triggers = [{"on": "phrase", "value": f"词{number}组{place}。"} for place in range(100)]
+        await task(f"Check {number}.", priority="high", triggers=triggers)
+    await task("Pay the hosting bill.", due_at="2020-01-01", priority="low")
+    asked = await shared.recall("weather", project=project)
+    assert [row.memory.content for row in asked.due] == ["Pay the hosting bill."]
+    said = await shared.recall("about 词7组31。 and more", project=project)
+    assert [row.memory.content for row in said.due] == ["Check 7.", "Pay the hosting bill."]
+    assert said.due[0].because == "phrase: 词7组31。"
 
 
 async def test_a_task_that_is_due_does_not_hide_that_nothing_fits(shared: MemoryManager, project: str) -> None:

@@ -78,6 +78,31 @@ async def test_a_duplicate_takes_the_key_so_that_a_retry_finds_it(shared: Memory
     assert (await shared.get(first.id, project=project)).key == "fe"
 
 
+async def test_a_known_key_with_another_text_replaces_nothing(shared: MemoryManager, project: str) -> None:
+    keyed = await shared.remember("Deploys go out on Friday.", layer="semantic", key="day", project=project)
+    old = await shared.remember("The cache TTL is 5 minutes.", layer="semantic", project=project)
+    refused = await shared.remember("The cache TTL is 9 minutes.", key="day", replaces=old.id, project=project)
+    assert (refused.status, refused.id, refused.supersedes) == ("duplicate", keyed.id, ())
+    assert refused.content_differs
+    assert (await shared.get(old.id, project=project)).superseded_at is None
+    same = await shared.remember("Deploys go out on Friday.", key="day", replaces=old.id, project=project)
+    assert (same.status, same.supersedes) == ("duplicate", (old.id,))
+
+
+async def test_a_duplicate_names_the_time_the_layer_and_what_it_is_about_where_they_differ(
+    shared: MemoryManager, project: str
+) -> None:
+    fact = await shared.remember("The cache is Redis.", layer="semantic", key="c", project=project)
+    again = await shared.remember("The cache is Redis.", layer="semantic", occurred_at="2026-01-01", project=project)
+    assert (again.id, again.not_stored) == (fact.id, ("occurred_at",))
+    other = await shared.remember("The cache is Redis.", layer="episodic", key="c", session_id="s2", project=project)
+    assert (other.id, other.layer, other.not_stored) == (fact.id, Layer.SEMANTIC, ("layer",))
+    report = await shared.remember("Looks fine.", about=fact.id, key="r", project=project)
+    second = await shared.remember("The queue is NATS.", layer="semantic", project=project)
+    elsewhere = await shared.remember("Looks fine.", about=second.id, key="r", project=project)
+    assert (elsewhere.id, elsewhere.not_stored) == (report.id, ("about",))
+
+
 async def test_what_says_nearly_the_same_is_named_and_kept(shared: MemoryManager, project: str) -> None:
     first = await shared.remember("The staging database listens on port 5433.", layer="semantic", project=project)
     near = await shared.remember("The staging database listens on port 5433!", layer="semantic", project=project)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from athena_mcp.layers.due import file_matches, says
+from athena_mcp.layers.conditions import Paths, Words
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ from athena_mcp.layers.due import file_matches, says
     ],
 )
 def test_a_file_is_meant_by_its_path_its_end_its_folder_or_a_glob(file: str, pattern: str) -> None:
-    assert file_matches(file, pattern)
+    assert Paths.of((file,)).first_of(pattern) == file
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_file_is_meant_by_its_path_its_end_its_folder_or_a_glob(file: str, pat
     ],
 )
 def test_another_file_is_not_meant(file: str, pattern: str) -> None:
-    assert not file_matches(file, pattern)
+    assert Paths.of((file,)).first_of(pattern) is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_another_file_is_not_meant(file: str, pattern: str) -> None:
     ],
 )
 def test_a_phrase_is_heard_as_whole_words(words: str, phrase: str) -> None:
-    assert says(words, phrase)
+    assert Words.of(words).say(phrase)
 
 
 @pytest.mark.parametrize(
@@ -104,4 +104,4 @@ def test_a_phrase_is_heard_as_whole_words(words: str, phrase: str) -> None:
     ],
 )
 def test_a_phrase_inside_of_words_is_not_heard(words: str, phrase: str) -> None:
-    assert not says(words, phrase)
+    assert not Words.of(words).say(phrase)
