@@ -70,6 +70,10 @@ UPDATE athena.prospective_details
 SET status = coalesce(%(status)s::athena.task_status, status), due_at = coalesce(%(due_at)s::timestamptz, due_at)
 WHERE project_id = %(project)s AND memory_id = %(memory)s
 """
+_OUTDATED = """
+DELETE FROM athena.prospective_triggers
+WHERE project_id = %(project)s AND memory_id = %(memory)s AND kind = 'time' AND fires_at < %(due_at)s::timestamptz
+"""
 # The primary key serves it.
 _STANDS = """
 SELECT status = coalesce(%(status)s::athena.task_status, status)
@@ -150,8 +154,9 @@ async def is_open(session: Session, project_id: int, memory_id: int) -> bool:
 
 
 async def move(session: Session, project_id: int, memory_id: int, to: TaskMove) -> None:
-    """Give a task another status, another time, or both."""
-    await session.execute(_MOVE, {"project": project_id, "memory": memory_id, **_values(to)})
+    """Give a task another status, another time, or both. What would make it due before that time is taken away."""
+    values = {"project": project_id, "memory": memory_id, **_values(to)}
+    await session.execute_steps([Step(_MOVE, values), Step(_OUTDATED, values)])
 
 
 async def stands(session: Session, project_ids: Sequence[int], memory_id: int, to: TaskMove) -> bool:

@@ -66,6 +66,8 @@ COMPOSED = 3
 """The depth at which an answer is composed."""
 LISTED = 0.95
 """How sure a list of the open tasks is: it is read, and only the question may have been meant otherwise."""
+WARM_S = 1.0
+"""How long a recall that finds nothing by words waits for an embedder that is being loaded: twice what it takes."""
 MAX_COMPOSED = 20
 """Hits that Tier 3 composes at most, unless more are asked for."""
 
@@ -111,6 +113,10 @@ class Cascade:
     async def _fresh(self, request: RecallRequest, scope: Scope | None = None) -> Fresh[RecallResult]:
         ground = await self._ground.lay(request, scope)
         outcome = await self._descend(request, ground)
+        if outcome.confidence < NOTHING_RELEVANT and ground.degraded and await self._ground.vectors.comes(WARM_S):
+            # The words alone found nothing, and the vectors, which were not there yet, are now.
+            ground = await self._ground.lay(request)
+            outcome = await self._descend(request, ground)
         answered = outcome.answered
         failed = [f"{layer}: {row.reason or row.status}" for layer, row in answered.outcomes.items() if row.failed]
         shown = await self._show(request, ground, outcome)
@@ -129,7 +135,9 @@ class Cascade:
             elapsed_ms=0.0,
             degraded=degraded,
             confidence=outcome.confidence,
-            nothing_relevant=outcome.confidence < NOTHING_RELEVANT and not any(task.asked_for for task in ground.due),
+            nothing_relevant=outcome.confidence < NOTHING_RELEVANT
+            and not any(task.asked_for for task in ground.due)
+            and not self._ground.vectors.warming,
             brief=None if outcome.confidence < NOTHING_RELEVANT else shown.brief,
             explanation=trace,
         )

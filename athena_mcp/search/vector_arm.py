@@ -124,6 +124,18 @@ class VectorArm:
         """Wait for `warm` to have ended, either way."""
         await self._warm.wait()
 
+    @property
+    def warming(self) -> bool:
+        """Whether the embedder is being loaded for the first time."""
+        return self.embedder is None and not self._warm.is_set()
+
+    async def comes(self, limit_s: float) -> bool:
+        """Whether the embedder is there, after a wait of `limit_s` at most while it is being loaded."""
+        if self.warming:
+            with anyio.move_on_after(limit_s):
+                await self._warm.wait()
+        return self.embedder is not None
+
     async def close(self) -> None:
         """Let go of what the embedder holds."""
         await self._handle.close()

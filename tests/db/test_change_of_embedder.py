@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
+import anyio
 import pytest
 
 from athena_mcp.app import App, open_app
 from athena_mcp.config import Settings
 from athena_mcp.db.pool import Database
 from athena_mcp.embed.embedder import EmbedderHandle
+from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import EmbedderMismatch
 from athena_mcp.manager import MemoryManager
 from athena_mcp.search.reembed import reembed
@@ -51,6 +55,40 @@ async def test_an_embedder_that_learns_its_dimension_late_is_registered_when_it_
     await other.warmed()
     assert other.embedder is None
     assert "athena-mcp reembed" in str(other.degraded)
+
+
+async def test_what_the_words_do_not_find_waits_a_moment_for_an_embedder_that_is_being_loaded(
+    manager: MemoryManager, settings: Settings, static_embedder: StaticEmbedder
+) -> None:
+    await manager.remember("Customers are charged by Stripe.", layer="semantic")
+    loaded = threading.Event()
+
+    def load() -> StaticEmbedder:
+        assert loaded.wait(30)
+        return static_embedder
+
+    handle = EmbedderHandle(load, name=NAME, dimension=DIMENSION)
+    try:
+        async with open_app(settings, embedder=always(handle)) as late:
+            warming = await late.manager()
+            early = await warming.recall("how do clients pay us?", use_cache=False)
+            assert (early.memories, early.degraded, early.nothing_relevant) == (
+                (),
+                ("vector: embedder warming",),
+                False,
+            )
+            async with anyio.create_task_group() as tasks:
+
+                async def ask_at_once() -> None:
+                    answer = await warming.recall("how do clients pay us?", use_cache=False)
+                    assert [hit.memory.content for hit in answer.memories] == ["Customers are charged by Stripe."]
+                    assert answer.degraded == ()
+
+                tasks.start_soon(ask_at_once)
+                await anyio.wait_all_tasks_blocked()
+                loaded.set()
+    finally:
+        loaded.set()
 
 
 async def test_an_embedder_that_comes_late_catches_up(

@@ -84,6 +84,23 @@ async def test_a_report_puts_a_task_off(shared: MemoryManager, project: str) -> 
     assert await due() == [task.id]
 
 
+async def test_a_task_that_is_put_off_is_not_due_by_an_earlier_trigger(shared: MemoryManager, project: str) -> None:
+    triggers = [{"on": "time", "value": value} for value in ("2026-01-01", "2090-06-01")]
+    triggers.append({"on": "phrase", "value": "audit table"})
+    task = await shared.remember("Prune it.", layer="prospective", details={"triggers": triggers}, project=project)
+    assert [row.memory.id for row in (await shared.recall("lunch", project=project)).due] == [task.id]
+    await shared.remember("Not before 2090.", about=task.id, details={"due_at": "2090-01-01"}, project=project)
+    assert (await shared.recall("lunch", project=project)).due == ()
+    assert [row.memory.id for row in (await shared.recall("the audit table", project=project)).due] == [task.id]
+    left = (await shared.get(task.id, project=project)).details
+    assert isinstance(left, ProspectiveDetails)
+    assert left.due_at == datetime(2090, 1, 1, tzinfo=UTC)
+    assert sorted(trigger.on.value for trigger in left.triggers) == ["phrase", "time"]
+    with pytest.raises(InvalidArgument, match=f"replaces={task.id}") as raised:
+        await shared.remember("Whenever.", about=task.id, details={"due_at": None}, project=project)
+    assert raised.value.argument == "details.due_at"
+
+
 async def test_who_wants_more_of_a_task_changed_is_told_one_way_there(shared: MemoryManager, project: str) -> None:
     task = await shared.remember("Renew the domain.", layer="prospective", project=project)
     with pytest.raises(InvalidArgument) as raised:
