@@ -165,11 +165,6 @@ def prepare(request: RememberRequest, redactor: Redactor) -> Prepared:
 
 def _task_move(about: int, details: dict[str, Any]) -> TaskMove:
     """What a report's details say of the task, taken out of them; the rest is the event's. Raises InvalidArgument."""
-    for name in ("status", "due_at"):
-        if name in details and details[name] is None:
-            raise InvalidArgument(
-                f"details.{name}", f"must not be null; to take it away, remember the whole anew with replaces={about}"
-            )
     status, due_at = details.pop("status", None), details.pop("due_at", None)
     if strange := [key for key in details if key not in episodic.FIELDS]:
         own = ", ".join(episodic.FIELDS)

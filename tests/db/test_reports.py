@@ -96,9 +96,6 @@ async def test_a_task_that_is_put_off_is_not_due_by_an_earlier_trigger(shared: M
     assert isinstance(left, ProspectiveDetails)
     assert left.due_at == datetime(2090, 1, 1, tzinfo=UTC)
     assert sorted(trigger.on.value for trigger in left.triggers) == ["phrase", "time"]
-    with pytest.raises(InvalidArgument, match=f"replaces={task.id}") as raised:
-        await shared.remember("Whenever.", about=task.id, details={"due_at": None}, project=project)
-    assert raised.value.argument == "details.due_at"
 
 
 async def test_who_wants_more_of_a_task_changed_is_told_one_way_there(shared: MemoryManager, project: str) -> None:
