@@ -144,6 +144,9 @@ class MemoryManager:
         except Exception:  # counted and raised again: a border of the statistics, not of errors
             self._statistics.record_remember(RememberSample(self._statistics.elapsed_ms(started), error=True))
             raise
+        except anyio.get_cancelled_exc_class():
+            self._statistics.record_remember(RememberSample(self._statistics.elapsed_ms(started), cancelled=True))
+            raise
         self._statistics.record_remember(
             RememberSample(
                 self._statistics.elapsed_ms(started),
@@ -238,6 +241,9 @@ class MemoryManager:
             forgotten = await within(WRITE_S, lambda: self._forget(check_id("id", id), self._scope(project)))
         except Exception:  # counted and raised again: a border of the statistics, not of errors
             self._statistics.record_forget(ForgetSample(self._statistics.elapsed_ms(started), error=True))
+            raise
+        except anyio.get_cancelled_exc_class():
+            self._statistics.record_forget(ForgetSample(self._statistics.elapsed_ms(started), cancelled=True))
             raise
         self._statistics.record_forget(
             ForgetSample(self._statistics.elapsed_ms(started), len(forgotten.ids), forgotten.relations_removed)

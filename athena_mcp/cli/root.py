@@ -98,7 +98,8 @@ def run_command(arguments: Sequence[str]) -> int:
     try:
         code = _invoke(arguments)
         # Here and not at the interpreter's end, where a reader that has gone could only be met with noise.
-        sys.stdout.flush()
+        if sys.stdout is not None:  # closed before we started: what was asked for is done, and nobody reads of it
+            sys.stdout.flush()
     except click.ClickException as error:
         error.show()
         return error.exit_code

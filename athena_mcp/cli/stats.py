@@ -74,7 +74,15 @@ async def _show(manager: MemoryManager, section: str | None, as_json: bool) -> N
         published = [server for server in await manager.published() if server.alive]
         # Nobody has asked this process, which lives for this command only, anything.
         if published:
-            say(stats_text({f"{section} of {one.server_id}": one.snapshot.get(section, {}) for one in published}))
+            order = (await manager.stats(section)).get(section, {})
+            say(
+                stats_text(
+                    {
+                        f"{section} of {one.server_id}": _in_order(one.snapshot.get(section, {}), order)
+                        for one in published
+                    }
+                )
+            )
     elif section is not None:
         answer = await manager.stats(section)
         published = await manager.published()
@@ -101,6 +109,14 @@ def _nobody_reports(section: str | None) -> str:
         "`athena-mcp config HOST` prints what makes an agent's host start one; it reports within seconds of the first "
         "recall or remember. If one runs, check that it uses the same store; `athena-mcp doctor` says which this is."
     )
+
+
+def _in_order(value: Any, order: Any) -> Any:
+    """A published section in the order of this process's own: the database keeps JSON by the length of its keys."""
+    if not isinstance(value, Mapping) or not isinstance(order, Mapping):
+        return value
+    known = [name for name in order if name in value]
+    return {name: _in_order(value[name], order.get(name)) for name in (*known, *(n for n in value if n not in order))}
 
 
 def stats_text(answer: Mapping[str, Any]) -> str:

@@ -29,16 +29,25 @@ INSERT INTO athena.entities (project_id, name, name_key)
 SELECT * FROM unnest(%(projects)s::integer[], %(names)s::text[], %(keys)s::text[])
 ON CONFLICT (project_id, name_key) DO NOTHING
 """
+# An edge that a memory states again after it had ended holds again. Told twice at once it is one edge: a row cannot be
+# inserted and updated by one statement.
 _RELATE = """
 INSERT INTO athena.relations (project_id, memory_id, subject_id, relation, relation_key, object_id, ended_at)
-SELECT r.project_id, r.memory_id, s.id, r.relation, r.relation_key, o.id, r.ended_at
-FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(subjects)s::text[], %(relations)s::text[],
-    %(relation_keys)s::text[], %(objects)s::text[], %(ended_ats)s::timestamptz[]) WITH ORDINALITY
-    AS r (project_id, memory_id, subject_key, relation, relation_key, object_key, ended_at, place)
-JOIN athena.entities s ON s.project_id = r.project_id AND s.name_key = r.subject_key
-JOIN athena.entities o ON o.project_id = r.project_id AND o.name_key = r.object_key
-ORDER BY r.place
-ON CONFLICT DO NOTHING
+SELECT project_id, memory_id, subject_id, relation, relation_key, object_id, ended_at
+FROM (
+    SELECT DISTINCT ON (r.project_id, r.memory_id, s.id, r.relation_key, o.id)
+        r.project_id, r.memory_id, s.id AS subject_id, r.relation, r.relation_key, o.id AS object_id, r.ended_at,
+        r.place
+    FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(subjects)s::text[], %(relations)s::text[],
+        %(relation_keys)s::text[], %(objects)s::text[], %(ended_ats)s::timestamptz[]) WITH ORDINALITY
+        AS r (project_id, memory_id, subject_key, relation, relation_key, object_key, ended_at, place)
+    JOIN athena.entities s ON s.project_id = r.project_id AND s.name_key = r.subject_key
+    JOIN athena.entities o ON o.project_id = r.project_id AND o.name_key = r.object_key
+    ORDER BY r.project_id, r.memory_id, s.id, r.relation_key, o.id, r.place
+) AS stated
+ORDER BY place
+ON CONFLICT (project_id, memory_id, subject_id, relation_key, object_id)
+    DO UPDATE SET ended_at = NULL, ended_by = NULL WHERE relations.ended_at IS NOT NULL AND excluded.ended_at IS NULL
 """
 # A graph memory all of whose edges have ended was replaced as a whole, by the last that ended one of them. Memories
 # and what they have stated are looked up by their keys: without OFFSET the planner might read all that a layer has.

@@ -82,14 +82,17 @@ FROM athena.prospective_details WHERE project_id = ANY (%(projects)s) AND memory
 """
 
 # The primary keys of both tables serve it. What is finished is no answer to what is open.
-_OPEN = """
+_LIST = """
 SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
-    1 - 0.001 * (row_number() OVER (ORDER BY d.priority DESC, d.due_at NULLS LAST, m.at DESC, m.id DESC) - 1)::float8
-        AS linked
+    1 - 0.001 * (row_number() OVER (ORDER BY
+        CASE WHEN %(dated)s THEN d.due_at END,
+        CASE WHEN d.status IN ('completed', 'cancelled') THEN m.updated_at END DESC,
+        d.priority DESC, d.due_at NULLS LAST, m.at DESC, m.id DESC) - 1)::float8 AS linked
 FROM athena.prospective_details d
 JOIN athena.memories m ON m.project_id = d.project_id AND m.id = d.memory_id
-WHERE d.project_id = ANY (%(projects)s) AND d.status IN ('pending', 'in_progress', 'blocked')
-    AND m.superseded_at IS NULL
+WHERE d.project_id = ANY (%(projects)s) AND d.status = ANY (%(statuses)s::athena.task_status[])
+    AND m.superseded_at IS NULL AND (NOT %(dated)s OR d.due_at IS NOT NULL)
+    AND (%(due_by)s::timestamptz IS NULL OR d.due_at <= %(due_by)s)
     AND (%(since)s::timestamptz IS NULL OR m.at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
     AND m.tags @> %(tags)s::text[]
@@ -173,15 +176,18 @@ def _values(to: TaskMove) -> dict[str, Any]:
 async def search(session: Session, query: Search) -> list[Candidate]:
     """The tasks that fit the query, by relevance; what is due stands beside them (athena_mcp/layers/due.py).
 
-    Where the open tasks as such are wanted, it is those, whatever words they have; `linked` falls with their urgency.
+    Where tasks as such are wanted, it is those, whatever words they have; `linked` falls with their urgency.
     """
-    if not query.open_tasks:
+    if query.tasks is None:
         return await find_candidates(session, query, Layer.PROSPECTIVE)
     values = {
         "projects": query.project_ids,
         "limit": query.limit,
+        "statuses": list(query.tasks.statuses),
+        "dated": query.tasks.dated,
+        "due_by": query.tasks.due_by,
         "since": query.filters.since,
         "until": query.filters.until,
         "tags": list(query.filters.tags),
     }
-    return await session.fetch(_OPEN, values, rows=class_row(Candidate))
+    return await session.fetch(_LIST, values, rows=class_row(Candidate))

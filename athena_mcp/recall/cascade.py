@@ -156,7 +156,7 @@ class Cascade:
                 f"No layer answered: {'; '.join(sorted(reasons))}. Try again, or see `athena-mcp doctor`."
             )
         answered = _allowed(answered, request)
-        if ground.search.open_tasks and (tasks := open_tasks(answered)) is not None:
+        if ground.search.tasks and (tasks := open_tasks(answered)) is not None:
             return Outcome(tasks, request.depth or 1, LISTED)
         confidence = _confidence(ground, answered)
         depth = 1

@@ -137,6 +137,9 @@ TASK_WORDS = frozenset(
 )
 """Each of these alone says that tasks are meant."""
 
+FINISHED_WORDS = frozenset({"completed", "finished", "done", "closed", "cancelled", "canceled", "already"})
+"""Beside a word for tasks these ask for those that are no longer open."""
+
 OPEN_THINGS = frozenset({"what", "what's", "whats", "anything", "everything", "all", "items", "item", "work"})
 """Beside one of these *open* says so, too."""
 

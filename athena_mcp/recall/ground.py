@@ -15,7 +15,7 @@ from athena_mcp.layers.survey import Subjects, Survey, read_survey
 from athena_mcp.model import Layer
 from athena_mcp.recall.fusion import Asked
 from athena_mcp.recall.request import RecallRequest
-from athena_mcp.recall.selection import intended_layers, is_question, lists_open_tasks
+from athena_mcp.recall.selection import intended_layers, is_question, listed_tasks
 from athena_mcp.search.candidates import EXACT_LIMIT, Filters, Search
 from athena_mcp.search.lexical import weigh_promise, weigh_query
 from athena_mcp.search.scope import Scope, read_scope
@@ -114,7 +114,7 @@ class GroundReader:
             limit=max(ARM_LIMIT, 2 * request.k),
             exact=frozenset(layer for layer, count in scope.memories.items() if count <= EXACT_LIMIT),
             allowed=frozenset(request.layers or Layer),
-            open_tasks=lists_open_tasks(request.query),
+            tasks=listed_tasks(request.query, self.now()),
             entities=tuple((entity.project_id, entity.id) for entity in survey.entities),
         )
 

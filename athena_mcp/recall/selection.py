@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from athena_mcp.model import Layer
 from athena_mcp.recall.content_terms import FUNCTION_WORDS
 from athena_mcp.recall.cues import (
     DECISIVE_CUES,
+    FINISHED_WORDS,
     INTENT_CUES,
     LISTING_WORDS,
     OPEN_THINGS,
@@ -25,6 +27,7 @@ from athena_mcp.recall.cues import (
     SUBJECTS,
     TASK_WORDS,
 )
+from athena_mcp.search.candidates import TaskList
 from athena_mcp.search.wordforms import CueTable, words
 
 _QUERY = CueTable(QUERY_CUES)
@@ -131,14 +134,26 @@ def _decisive_cue(query: str) -> dict[Layer, str]:
     return _DECISIVE.first_by_meaning(query_words) if _asks(query, query_words) else {}
 
 
-def lists_open_tasks(query: str) -> bool:
-    """Whether the open tasks as such are wanted, and nothing is named that they should be about."""
+def listed_tasks(query: str, now: datetime) -> TaskList | None:
+    """Which tasks are wanted as such, where nothing is named that they should be about; None when memories are."""
     query_words = words(query)
-    if not all(word in FUNCTION_WORDS or word in LISTING_WORDS for word in query_words):
-        return False
+    finished = FINISHED_WORDS.intersection(query_words)
+    known = LISTING_WORDS | finished
+    if not all(word in FUNCTION_WORDS or word in known for word in query_words):
+        return None
     named = TASK_WORDS.intersection(query_words)
     are_open = "open" in query_words and bool(OPEN_THINGS.intersection(query_words))
-    return bool(named) or are_open or Layer.PROSPECTIVE in _decisive_cue(query)
+    if finished:
+        return TaskList(statuses=("completed", "cancelled")) if named else None
+    if not (named or are_open or Layer.PROSPECTIVE in _decisive_cue(query)):
+        return None
+    statuses = ("blocked",) if "blocked" in query_words else TaskList().statuses
+    if "overdue" in query_words:
+        return TaskList(statuses, dated=True, due_by=now)
+    if "due" in query_words:
+        today = now.replace(hour=23, minute=59, second=59, microsecond=999_999)
+        return TaskList(statuses, dated=True, due_by=today if "today" in query_words else None)
+    return TaskList(statuses)
 
 
 def is_question(query: str) -> bool:

@@ -61,7 +61,7 @@ async def ask_layers(
         selection = by_promise(selection, request.query, context, ground.promise)
         if ground.entity is not None:
             selection = with_graph(selection, ground.entity)
-        if ground.search.open_tasks:
+        if ground.search.tasks:
             selection = Selection((Layer.PROSPECTIVE,), dict.fromkeys(Layer, NOT_TASKS))
     empty = {layer for layer in Layer if not ground.scope.memories[layer]}
     asked = [layer for layer in selection.layers if layer not in empty]

@@ -56,7 +56,7 @@ async def enrich(
         # A layer that failed is missing from the answer; a part of it that came in by the back door would hide that.
         layers = ground.search.allowed - {layer for layer, row in answered.outcomes.items() if row.failed}
         # A list of open tasks has no surroundings: what stands beside a task in its session may be a finished one.
-        around = [] if ground.search.open_tasks else seeds
+        around = [] if ground.search.tasks else seeds
         neighbours = await find_neighbours(session, ground.search, around, layers)
         best = [row.candidate.id for row in with_context(ranked, neighbours)[:READ]]
         query = reading_words(request.query)

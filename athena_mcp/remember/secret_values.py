@@ -25,6 +25,7 @@ _CALL = re.compile(r"[A-Za-z_][\w.]*[\[(]")
 _CODE = re.compile(r"[A-Za-z_][\w.]*[\[(]|[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w*)+$|[&@!*]?[A-Za-z_]\w*$")
 _PLACE = re.compile(r"(?:~|\.{0,2})/[\w.-]+/|[A-Za-z]:\\|[A-Za-z][A-Za-z0-9+.-]{1,15}://")
 _HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
+_NUMBERED = re.compile(r"[0-9]{3}")
 _MIN_VARIETY = 3
 
 _PLACEHOLDER_WORDS = frozenset(
@@ -206,7 +207,9 @@ def is_password(value: str, setting: Setting, *, in_call: bool = False) -> bool:
     if setting is Setting.QUOTED_PROSE:
         said = value.isalpha() and (value.lower() in _SAID_OF_PASSWORDS or value.endswith(_SAID_ENDINGS))
         return len(value) >= MIN_LOOSE_PASSWORD_CHARS and not said and not _CODE_IN_PROSE.match(value)
-    if _CODE.match(value) and (_names_a_secret(value) or not value.isidentifier()):
+    # A variable that is named for a secret has hardly ever three digits in a row: rootpassword123 is a password.
+    named = _names_a_secret(value) and _NUMBERED.search(value) is None
+    if _CODE.match(value) and (named or not value.isidentifier()):
         return False
     if setting is Setting.TIGHT and not in_call:
         return True

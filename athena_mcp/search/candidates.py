@@ -37,6 +37,17 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskList:
+    """Tasks that are asked for as such: the open ones, and of these perhaps only some."""
+
+    statuses: tuple[str, ...] = ("pending", "in_progress", "blocked")
+    dated: bool = False
+    """Only those that have a due time, the soonest first; else the most urgent ones are first."""
+    due_by: datetime | None = None
+    """Only those that are due by then."""
+
+
+@dataclass(frozen=True, slots=True)
 class Search:
     """A query made ready: embedded once, its terms weighed once, then put to every layer."""
 
@@ -52,8 +63,8 @@ class Search:
     """The layers small enough in this scope to compare every vector."""
     allowed: frozenset[Layer] = frozenset(Layer)
     """The caller's hard limit: a hit may come from these layers only."""
-    open_tasks: bool = False
-    """Whether the open tasks as such are wanted, whatever they are about."""
+    tasks: TaskList | None = None
+    """Which tasks as such are wanted, whatever they are about."""
     entities: tuple[tuple[int, int], ...] = ()
     """The graph's entities that the query names: project and id."""
 

@@ -104,12 +104,16 @@ class Instruments:
                 span.set_attribute("athena.cascade_depth", sample.depth)
 
     def remembered(self, sample: RememberSample) -> None:
-        """Count a remember that has ended."""
+        """Count a remember that has ended, but for one that was cancelled."""
+        if sample.cancelled:
+            return
         layer = "none" if sample.layer is None else sample.layer.value
         self._durations[REMEMBER].record(
             sample.elapsed_ms / 1000, {"athena.layer": layer, "athena.error": sample.error}
         )
 
     def forgot(self, sample: ForgetSample) -> None:
-        """Count a forget that has ended."""
+        """Count a forget that has ended, but for one that was cancelled."""
+        if sample.cancelled:
+            return
         self._durations[FORGET].record(sample.elapsed_ms / 1000, {"athena.error": sample.error})

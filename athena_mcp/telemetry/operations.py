@@ -55,16 +55,19 @@ class RecallCounters:
 
 
 class RememberCounters:
-    """What became of the remembers; `count` is stored + duplicates + errors."""
+    """What became of the remembers; `count` is stored + duplicates + errors + cancelled, whose latency is left out."""
 
     def __init__(self) -> None:
-        self.count = self._duplicates = self._errors = self._redacted = self._superseded = 0
+        self.count = self._duplicates = self._errors = self._cancelled = self._redacted = self._superseded = 0
         self._by_layer = dict.fromkeys(Layer, 0)
         self._latency = LatencyHistogram()
 
     def add(self, sample: RememberSample) -> None:
         """Count one remember."""
         self.count += 1
+        if sample.cancelled:
+            self._cancelled += 1
+            return
         if sample.error:
             self._errors += 1
         elif sample.duplicate:
@@ -79,26 +82,30 @@ class RememberCounters:
         """The section `remember`."""
         return {
             "count": self.count,
-            "stored": self.count - self._duplicates - self._errors,
+            "stored": self.count - self._duplicates - self._errors - self._cancelled,
             "duplicates": self._duplicates,
             "redacted": self._redacted,
             "superseded": self._superseded,
             "errors": self._errors,
+            "cancelled": self._cancelled,
             "by_layer": {layer.value: count for layer, count in self._by_layer.items()},
             "latency_ms": self._latency.summary(),
         }
 
 
 class ForgetCounters:
-    """What became of the forgets."""
+    """What became of the forgets; the latency of the cancelled ones is left out."""
 
     def __init__(self) -> None:
-        self.count = self._errors = self._memories = self._relations_removed = 0
+        self.count = self._errors = self._cancelled = self._memories = self._relations_removed = 0
         self._latency = LatencyHistogram()
 
     def add(self, sample: ForgetSample) -> None:
         """Count one forget."""
         self.count += 1
+        if sample.cancelled:
+            self._cancelled += 1
+            return
         self._errors += sample.error
         self._memories += sample.memories
         self._relations_removed += sample.relations_removed
@@ -111,5 +118,6 @@ class ForgetCounters:
             "forgotten": self._memories,
             "relations_removed": self._relations_removed,
             "errors": self._errors,
+            "cancelled": self._cancelled,
             "latency_ms": self._latency.summary(),
         }

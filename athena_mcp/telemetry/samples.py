@@ -33,6 +33,8 @@ class RememberSample:
     layer: Layer | None = None
     duplicate: bool = False
     error: bool = False
+    cancelled: bool = False
+    """Whoever asked withdrew it, or was gone, before the answer; whether it was stored is not known."""
     redacted: int = 0
     """Secrets replaced in the text and its details."""
     superseded: int = 0
@@ -47,3 +49,5 @@ class ForgetSample:
     memories: int = 0
     relations_removed: int = 0
     error: bool = False
+    cancelled: bool = False
+    """As that of a remember."""

@@ -137,7 +137,7 @@ async def test_a_task_that_is_due_does_not_hide_that_nothing_fits(shared: Memory
     "query",
     [
         *("What is left to do?", "what's next?", "open tasks", "Which tasks are pending?", "anything urgent?"),
-        *("list all open tasks by priority", "what is still open?", "pending work", "what is overdue?"),
+        *("list all open tasks by priority", "what is still open?", "pending work"),
     ],
 )
 async def test_who_asks_for_the_open_tasks_gets_them_whatever_their_words(
@@ -161,6 +161,29 @@ async def test_who_asks_for_the_open_tasks_gets_them_whatever_their_words(
     assert ids(result) == [kept["urgent"], kept["later"], kept["minor"]], "the most urgent first, and nothing else"
     assert not result.nothing_relevant
     assert {hit.confidence for hit in result.memories} == {result.confidence}
+
+
+async def test_who_asks_for_some_of_the_tasks_gets_those(shared: MemoryManager, project: str) -> None:
+    async def task(text: str, **details: object) -> None:
+        await shared.remember(text, layer="prospective", project=project, details=details)
+
+    for number in range(6):
+        await task(f"Pending {number}.", priority="high")
+    await task("Blocked.", status="blocked", priority="low")
+    await task("Overdue.", due_at="2020-01-01", priority="low")
+    await task("Far off.", due_at="2090-01-01", priority="critical")
+    await task("Finished.", status="completed")
+
+    async def listed(query: str) -> list[str]:
+        return [hit.memory.content for hit in (await shared.recall(query, project=project)).memories]
+
+    assert await listed("which tasks are blocked?") == ["Blocked."]
+    assert await listed("what are my overdue tasks?") == ["Overdue."]
+    assert await listed("what is due today?") == ["Overdue."]
+    assert await listed("which tasks are due next?") == ["Overdue.", "Far off."]
+    assert await listed("which tasks are done already?") == ["Finished."]
+    assert await listed("completed tasks") == ["Finished."]
+    assert (await listed("open tasks"))[:2] == ["Far off.", "Pending 5."]
 
 
 async def test_a_question_about_something_does_not_list_all_open_tasks(shared: MemoryManager, project: str) -> None:

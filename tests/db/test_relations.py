@@ -59,3 +59,18 @@ async def test_stating_a_single_valued_relation_anew_ends_the_former(shared: Mem
 
     same = await tell("Billing is on beta, as said.", edge("Billing", "runs on", "Beta"))
     assert same.supersedes == ()
+
+
+async def test_a_fact_told_again_brings_back_the_relation_that_had_ended(manager: MemoryManager) -> None:
+    def runs_on(node: str) -> dict[str, Any]:
+        return {"layer": "semantic", "relations": [{"subject": "Web", "relation": "runs on", "object": node}] * 2}
+
+    first = await manager.remember("Web runs on n1 since May.", **runs_on("n1"))
+    second = await manager.remember("Web runs on n2 since June.", **runs_on("n2"))
+    assert (await manager.get(first.id)).relations == ()
+    again = await manager.remember("Web runs on n1 since May.", **runs_on("n1"))
+    assert (again.status, again.updated) == ("duplicate", {"id": first.id, "relations": 1})
+    assert [edge.object for edge in (await manager.get(first.id)).relations] == ["n1"]
+    assert (await manager.get(second.id)).relations == ()
+    once_more = await manager.remember("Web runs on n1 since May.", **runs_on("n1"))
+    assert (once_more.status, once_more.updated) == ("duplicate", None)

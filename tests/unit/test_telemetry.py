@@ -172,15 +172,17 @@ def test_remembers_are_counted_by_what_became_of_them(statistics: Statistics) ->
     statistics.record_remember(RememberSample(1.0, Layer.EPISODIC, redacted=3))
     statistics.record_remember(RememberSample(1.0, Layer.EPISODIC, duplicate=True))
     statistics.record_remember(RememberSample(1.0, error=True))
+    statistics.record_remember(RememberSample(9_000.0, cancelled=True))
     remember = statistics.snapshot("remember")["remember"]
     assert remember["latency_ms"]["max"] == 1.0
     assert {name: value for name, value in remember.items() if name != "latency_ms"} == {
-        "count": 4,
+        "count": 5,
         "stored": 2,
         "duplicates": 1,
         "redacted": 3,
         "superseded": 2,
         "errors": 1,
+        "cancelled": 1,
         "by_layer": {"episodic": 1, "semantic": 0, "procedural": 0, "prospective": 0, "graph": 1},
     }
 
