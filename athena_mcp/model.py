@@ -314,6 +314,8 @@ def memory_row(memory: Memory, *, text: str | None = None) -> dict[str, Any]:
     details = details_row(memory.details, memory.relations)
     if details:
         row["details"] = details
+    if memory.about is not None:
+        row["about"] = memory.about
     if text is not None:
         row["truncated"] = True
     return row

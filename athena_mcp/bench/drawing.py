@@ -22,7 +22,9 @@ def check_plot(path: Path) -> None:
         raise BenchFailed(f"--plot: {path.name} must end in {' or '.join(SUFFIXES)}.")
     # Found, not imported: that takes a second.
     if importlib.util.find_spec("matplotlib") is None:
-        raise BenchFailed("--plot needs matplotlib; install it with `pip install 'athena-mcp[bench]'`.")
+        raise BenchFailed(
+            "--plot needs matplotlib; install it with `pip install 'athena-mcp[bench]'`, or in a checkout `pip install -e '.[bench]'`."
+        )
 
 
 def draw(charts: Sequence[Chart], title: str, path: Path) -> None:

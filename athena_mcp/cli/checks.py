@@ -83,7 +83,10 @@ def _settings(settings: Settings) -> Iterable[Finding]:
 
     ProjectNames(Redactor()).check(settings.project, SETTING)
     place = f"embedded in {settings.data_dir}" if settings.database_url is None else _public_url(settings.database_url)
-    yield Finding("settings", "ok", f"project {settings.project}, database {place}, log level {settings.log_level}")
+    only = ", read-only" if settings.read_only else ""
+    yield Finding(
+        "settings", "ok", f"project {settings.project}, database {place}{only}, log level {settings.log_level}"
+    )
 
 
 def _data_folder(folder: Path, read_only: bool = False) -> Iterable[Finding]:

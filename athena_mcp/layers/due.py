@@ -109,7 +109,8 @@ def due_values(situation: Situation) -> dict[str, Any]:
 
 
 def due_of(fired: Iterable[Fired], situation: Situation) -> tuple[Due, ...]:
-    """The tasks that have come due, most urgent first, at most MAX_DUE."""
+    """The tasks that have come due, most urgent first, at most MAX_DUE: of more, first those that wait for what is at
+    hand, its words, files or branch."""
     words, paths, branch = Words.of(situation.words), Paths.of(situation.files), situation.branch or ""
 
     def reason(row: Fired) -> str | None:
@@ -128,17 +129,19 @@ def due_of(fired: Iterable[Fired], situation: Situation) -> tuple[Due, ...]:
                 return f"file: {_shown(touched)}" if touched else None
 
     due: dict[tuple[int, int], Due] = {}
+    touched: set[tuple[int, int]] = set()
     for row in sorted(fired, key=attrgetter("place")):
-        known = due.get((row.project_id, row.memory_id))
-        asked_for = row.kind == "phrase"
-        if known is None and len(due) == MAX_DUE:
+        because, task = reason(row), (row.project_id, row.memory_id)
+        if because is None:
             continue
-        because = reason(row)
-        if because and known is None:
-            due[row.project_id, row.memory_id] = Due(row.project_id, row.memory_id, because, asked_for)
-        elif because and known is not None and asked_for:
-            due[row.project_id, row.memory_id] = replace(known, asked_for=True)
-    return tuple(due.values())
+        known = due.setdefault(task, Due(row.project_id, row.memory_id, because))
+        if row.kind == "phrase":
+            due[task] = replace(known, asked_for=True)
+        if row.kind not in ("due", "time"):
+            touched.add(task)
+    # What has been overdue for long would else hide what the work at hand is waited for by.
+    first = sorted(due, key=lambda task: task not in touched)[:MAX_DUE]
+    return tuple(due[task] for task in due if task in first)
 
 
 def _shown(value: str) -> str:

@@ -26,7 +26,9 @@ SELECT (SELECT count(*) FROM athena.projects),
     (SELECT count(*) FROM athena.memories WHERE superseded_at IS NOT NULL),
     (SELECT count(*) FROM athena.entities),
     (SELECT count(*) FROM athena.relations WHERE ended_at IS NULL),
-    (SELECT count(*) FROM athena.prospective_details WHERE status IN ('pending', 'in_progress', 'blocked'))
+    (SELECT count(*) FROM athena.prospective_details d
+        JOIN athena.memories m ON m.project_id = d.project_id AND m.id = d.memory_id
+        WHERE d.status IN ('pending', 'in_progress', 'blocked') AND m.superseded_at IS NULL)
 """
 # Of each table with its indexes and partitions: what the words, the vectors and the memories themselves take.
 _SIZES = """

@@ -16,13 +16,15 @@ from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, supersede, touch
 from athena_mcp.layers.projects import ensure_project_and_id, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps
+from athena_mcp.layers.registry import layer_rooms
 from athena_mcp.model import GLOBAL_PROJECT, MAX_ITEM_CHARS, EpisodicDetails, Layer, Outcome, ProspectiveDetails
 from athena_mcp.receipt import Receipt
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.merge import merge, says_more
-from athena_mcp.remember.prepare import Prepared, prepare
+from athena_mcp.remember.prepare import NO_EDGE, Prepared, prepare
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import RememberRequest, content_hash, normalise, same_but_numbers, same_numbers
+from athena_mcp.search.scope import read_scope
 from athena_mcp.search.vector_arm import VectorArm
 from athena_mcp.search.vectors import NewVector, nearest, vector_steps
 
@@ -64,7 +66,10 @@ class RememberPipeline:
         StorageError.
         """
         self.limits.take(request.project)
+        request, inherited = await self._in_the_layer_of_the_replaced(request)
         prepared = await self._prepare(request)
+        if inherited:
+            prepared = replace(prepared, reason=_inherited(prepared))
         vector = await self._embed(prepared)
         request = prepared.request
         async with self.database.session() as session:
@@ -101,6 +106,17 @@ class RememberPipeline:
             near_duplicates=tuple(other for other in near if other not in changes.supersedes),
             redactions=prepared.redactions or {},
         )
+
+    async def _in_the_layer_of_the_replaced(self, request: RememberRequest) -> tuple[RememberRequest, bool]:
+        """The request, in the layer of what it replaces where it says nothing of its own layer; and whether it is."""
+        if request.replaces is None or request.layer is not None or "kind" in request.details:
+            return request, False
+        async with self.database.session() as session:
+            scope = await read_scope(session, [request.project, GLOBAL_PROJECT])
+            target = await find_target(session, scope.ids, request.replaces)
+        if target is None or not set(request.details) <= set(layer_rooms()[target.layer].fields):
+            return request, False
+        return replace(request, layer=target.layer), True
 
     async def _prepare(self, request: RememberRequest) -> Prepared:
         """In a worker thread when it is long: looking for secrets in it would keep all other calls waiting."""
@@ -311,6 +327,12 @@ def _length(detail: object) -> int:
     if isinstance(detail, list | tuple):
         return sum(len(entry) if isinstance(entry, str) else MAX_ITEM_CHARS for entry in detail)
     return 0
+
+
+def _inherited(prepared: Prepared) -> str:
+    """Why a memory is in the layer of the one that it replaces."""
+    edges = prepared.layer is Layer.GRAPH and not prepared.request.relations
+    return "that of the memory it replaces" + (f"; {NO_EDGE}" if edges else "")
 
 
 def _check_reported(target: Target) -> None:

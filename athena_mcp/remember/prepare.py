@@ -35,6 +35,8 @@ MAX_DETAIL_DEPTH = 4
 MAX_FILES_FOUND_BY = 20
 """Files that a memory is also found by; a sweeping change would be found by everything."""
 
+NO_EDGE = "no edge is stored unless you give `relations`"
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
@@ -157,7 +159,7 @@ def prepare(request: RememberRequest, redactor: Redactor) -> Prepared:
         )
         layer, reason = chosen.layer, chosen.reason
         if layer is Layer.GRAPH and not request.relations:
-            reason = f"{reason}; no edge is stored unless you give `relations`"
+            reason = f"{reason}; {NO_EDGE}"
     details = dict(request.details)
     move = TaskMove() if request.about is None else _task_move(request.about, details)
     return Prepared(request, layer, parse_details(layer, details), reason, redactions, move)

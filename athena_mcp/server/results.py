@@ -14,7 +14,7 @@ from athena_mcp.model import LayerStatus
 
 
 class MemoryRow(TypedDict):
-    """A memory in an answer; `because` says why a task is due."""
+    """A memory in an answer; `because` says why a task is due, `about` which memory an event reports on."""
 
     id: int
     layer: str
@@ -24,6 +24,7 @@ class MemoryRow(TypedDict):
     session_id: NotRequired[str]
     tags: NotRequired[list[str]]
     details: NotRequired[dict[str, Any]]
+    about: NotRequired[int]
     confidence: NotRequired[float]
     truncated: NotRequired[bool]
     because: NotRequired[str]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from athena_mcp.layers.due import MAX_PATTERNS
+from athena_mcp.layers.due import MAX_DUE, MAX_PATTERNS
 from athena_mcp.manager import MemoryManager
 from tests.db.five_layers import ids
 
@@ -118,6 +118,21 @@ async def test_thousands_of_phrases_do_not_hide_what_is_overdue(shared: MemoryMa
     said = await shared.recall("about 词7组31。 and more", project=project)
     assert [row.memory.content for row in said.due] == ["Check 7.", "Pay the hosting bill."]
     assert said.due[0].because == "phrase: 词7组31。"
+
+
+async def test_what_is_long_overdue_does_not_hide_what_waits_for_the_work_at_hand(
+    shared: MemoryManager, project: str
+) -> None:
+    async def task(text: str, **details: object) -> int:
+        return (await shared.remember(text, layer="prospective", project=project, details=details)).id
+
+    overdue = [await task(f"Chore {number}.", due_at="2020-01-01") for number in range(MAX_DUE + 3)]
+    filed = await task("Check the links.", triggers=[{"on": "file", "value": "docs"}], priority="low")
+    branched = await task("Write the notes.", triggers=[{"on": "branch", "value": "release/*"}], priority="high")
+    context = {"files": ["docs/x.md"], "branch": "release/2"}
+    due = [row.memory.id for row in (await shared.recall("edit the page", context, project=project)).due]
+    assert due == [branched, *overdue[: MAX_DUE - 2], filed]
+    assert [row.memory.id for row in (await shared.recall("lunch", {"branch": ""}, project=project)).due][:1] != [filed]
 
 
 async def test_a_task_that_is_due_does_not_hide_that_nothing_fits(shared: MemoryManager, project: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
+from athena_mcp.model import Layer
 from tests.db.invariants import check_store
 from tests.db.stores import ask
 
@@ -98,3 +99,20 @@ async def test_the_same_text_with_other_details_can_take_the_old_ones_place(
     assert (await shared.get(old.id, project=project)).superseded_by == new.id
     heavier = await shared.remember(text, layer="prospective", importance=0.9, replaces=new.id, project=project)
     assert (heavier.status, heavier.supersedes) == ("stored", (new.id,))
+
+
+async def test_what_replaces_a_memory_is_of_its_layer_unless_it_says_otherwise(
+    shared: MemoryManager, project: str
+) -> None:
+    task = await shared.remember("Renew the staging certificate.", layer="prospective", project=project)
+    later = await shared.remember("The certificate expires on 2026-12-20.", replaces=task.id, project=project)
+    assert (later.layer, later.supersedes) == (Layer.PROSPECTIVE, (task.id,))
+    assert later.layer_reason == "that of the memory it replaces"
+    chosen = await shared.remember(
+        "The certificate is renewed by itself.", replaces=later.id, layer="semantic", project=project
+    )
+    assert chosen.layer is Layer.SEMANTIC
+    steps = await shared.remember(
+        "Renewing the certificate.", replaces=chosen.id, details={"steps": ["ask", "wait"]}, project=project
+    )
+    assert steps.layer is Layer.PROCEDURAL, "only procedures have steps"
