@@ -23,7 +23,8 @@ def check_plot(path: Path) -> None:
     # Found, not imported: that takes a second.
     if importlib.util.find_spec("matplotlib") is None:
         raise BenchFailed(
-            "--plot needs matplotlib; install it with `pip install 'athena-mcp[bench]'`, or in a checkout `pip install -e '.[bench]'`."
+            "--plot needs matplotlib; install it with `pip install 'athena-mcp[bench]'`, or in a checkout "
+            "`pip install -e '.[bench]'`."
         )
 
 

@@ -23,7 +23,16 @@ from athena_mcp.model import GLOBAL_PROJECT, DueTask, Hit, Layer, Memory, Recall
 from athena_mcp.recall.cache import Fresh, RecallCache
 from athena_mcp.recall.cache_key import cache_key
 from athena_mcp.recall.calibration import NOTHING_RELEVANT
-from athena_mcp.recall.confidence import answer_confidence, answer_signs, bounded, hit_confidence, hit_signs, stage_of
+from athena_mcp.recall.confidence import (
+    BEHIND,
+    answer_confidence,
+    answer_signs,
+    bounded,
+    hit_confidence,
+    hit_signs,
+    of_hits,
+    stage_of,
+)
 from athena_mcp.recall.depth import goes_to_tier_2, goes_to_tier_3, goes_wider, goes_wider_at_once
 from athena_mcp.recall.excerpt import DUE_CHARS, fit
 from athena_mcp.recall.explain import explain
@@ -228,16 +237,12 @@ class Cascade:
 
 
 def _hit_confidences(ground: Groundwork, outcome: Outcome, count: int) -> list[float]:
-    """The probability of each of the first hits: no more than that of the answer that holds it, and none above one that
-    stands before it, which would deny the order."""
+    """The probability of each of the first hits, as `confidence.of_hits` makes them agree with the answer's."""
     if outcome.answered.listed:
         return [outcome.confidence] * count
-    stage, least = _stage(ground, outcome.answered), outcome.confidence
-    sure = []
-    for signs in hit_signs(outcome.answered.ranked, ground.search.lexical, count):
-        least = min(least, hit_confidence(signs, stage))
-        sure.append(least)
-    return sure
+    stage = _stage(ground, outcome.answered)
+    signs = hit_signs(outcome.answered.ranked, ground.search.lexical, max(count, BEHIND))
+    return of_hits([hit_confidence(row, stage) for row in signs], outcome.confidence)[:count]
 
 
 def _composed(

@@ -29,9 +29,8 @@ USUAL_BEHIND = 0.4
 """The same for the hits up to BEHIND, as a part of the first's."""
 
 MISSING = 0.25
-"""The most that an answer is given where a query names a code that no memory has: what was found is about another
+"""What is left of an answer's probability where a query names a code that no memory has: what was found is about another
 one, however much the rest is alike. A judgement: no questions that the constants are fitted on have such codes."""
-
 LONG_STATEMENT = 7
 """Terms of a statement that says enough besides the codes it names to be like another one."""
 
@@ -155,7 +154,20 @@ def bounded(confidence: float, query: LexicalQuery, *, statement: bool) -> float
     keeps it: whoever looks for what is like it may name what is new.
     """
     terms = len(query.weight_of) + len(query.unknown)
-    return min(confidence, MISSING) if query.missing and not (statement and terms >= LONG_STATEMENT) else confidence
+    return MISSING * confidence if query.missing and not (statement and terms >= LONG_STATEMENT) else confidence
+
+
+def of_hits(sure: Sequence[float], answer: float) -> list[float]:
+    """The probabilities of hits in order, so that they do not deny the answer's: that one of them is right is no more
+    likely than all their chances together, none is likelier than the answer that holds it, and none than one before it.
+    """
+    together = sum(sure)
+    more = max(1.0, answer / together) if together > 0 else 1.0
+    bounded_by, agreed = answer, []
+    for probability in sure:
+        bounded_by = min(bounded_by, more * probability)
+        agreed.append(bounded_by)
+    return agreed
 
 
 def stage_of(*, vectors: bool, read: bool) -> Stage:

@@ -40,8 +40,8 @@ def english_stemmer() -> Stem:
         import snowballstemmer
     except ImportError as error:
         raise BenchFailed(
-            "The reference rows need the package snowballstemmer. Install it with: pip install 'athena-mcp[bench]', or in "
-            "a checkout: pip install -e '.[bench]'"
+            "The reference rows need the package snowballstemmer. Install it with: pip install 'athena-mcp[bench]', "
+            "or in a checkout: pip install -e '.[bench]'"
         ) from error
     stem_word: Stem = snowballstemmer.stemmer("english").stemWord
     known: dict[str, str] = {}

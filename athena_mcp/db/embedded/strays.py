@@ -29,7 +29,7 @@ def find_strays(data_dir: Path) -> list[Stray]:
 
     Only processes that this user may look at are found.
     """
-    found = [Stray(pid, "its data folder is gone; it ends by itself within a minute") for pid in _homeless()]
+    found = [Stray(pid, "its data folder is gone; it ends by itself within half a minute") for pid in _homeless()]
     try:
         layout = Layout.of(data_dir)
         token = layout.token()
@@ -43,7 +43,9 @@ def find_strays(data_dir: Path) -> list[Stray]:
         ]
     elif not _in_use(layout):
         found.append(
-            Stray(pid, "no Athena process uses it; it ends by itself within a minute, or with the next use of Athena")
+            Stray(
+                pid, "no Athena process uses it; it ends by itself within half a minute, or with the next use of Athena"
+            )
         )
     known: dict[int, Stray] = {}
     for stray in found:
