@@ -29,8 +29,8 @@ USUAL_BEHIND = 0.4
 """The same for the hits up to BEHIND, as a part of the first's."""
 
 MISSING = 0.25
-"""What is left of an answer's probability where a query names a code that no memory has: what was found is about another
-one, however much the rest is alike. A judgement: no questions that the constants are fitted on have such codes."""
+"""What is left of an answer's probability where a query names a code that no memory has: what was found is about
+another one, however much the rest is alike. A judgement: the constants were fitted on no questions with such codes."""
 LONG_STATEMENT = 7
 """Terms of a statement that says enough besides the codes it names to be like another one."""
 

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from athena_mcp.errors import TransferError
 _CHUNK_BYTES = 64 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+NOW_S = 5.0
+"""A date within so many seconds of the present is one that git took for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ class GitRepository:
         self.root = Path(self._ask("rev-parse", "--absolute-git-dir"))
 
     def count(self, commits: GitRange) -> int:
-        """How many commits `commits` will give."""
+        """How many commits `commits` will give. Raises TransferError, also for a date that git cannot read."""
+        self._check_since(commits)
         return int(self._ask("rev-list", "--count", *_selection(commits), *self._revision(commits)))
 
     @contextmanager
@@ -102,6 +107,15 @@ class GitRepository:
         if process.wait() != 0:
             complaints.seek(0)
             raise TransferError(f"git log failed in {self._path}: {_last_line(complaints.read())}")
+
+    def _check_since(self, commits: GitRange) -> None:
+        """See that git can read the date: what it cannot it takes for the present moment."""
+        if commits.since and commits.since.strip().lower() not in ("now", "today"):
+            since_s = int(self._ask("rev-parse", *_since(commits.since)).partition("=")[2])
+            if abs(since_s - time.time()) < NOW_S:
+                raise TransferError(
+                    f"git cannot read the date {commits.since!r} of --since; write it as 2025-01-31, or as 2 weeks ago."
+                )
 
     def _revision(self, commits: GitRange) -> list[str]:
         """The commit to start from, by its id, so that no name can be taken for an option."""
@@ -181,12 +195,16 @@ def _moment(seconds: bytes) -> datetime | None:
 def _selection(commits: GitRange) -> list[str]:
     chosen = [] if commits.merges else ["--no-merges"]
     if commits.since:
-        # git reads a bare date as that day at the present time of day.
-        since = commits.since.strip()
-        chosen.append(f"--since={since}T00:00:00" if _BARE_DATE.fullmatch(since) else f"--since={since}")
+        chosen += _since(commits.since)
     if commits.max_count is not None:
         chosen.append(f"--max-count={commits.max_count}")
     return chosen
+
+
+def _since(given: str) -> list[str]:
+    # git reads a bare date as that day at the present time of day.
+    since = given.strip()
+    return [f"--since={since}T00:00:00" if _BARE_DATE.fullmatch(since) else f"--since={since}"]
 
 
 def _last_line(raw: bytes) -> str:

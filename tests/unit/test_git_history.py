@@ -147,6 +147,16 @@ def test_a_range_is_by_branch_date_and_number(repository: Repository) -> None:
     assert messages(GitRange(since="2025-01-01")) == ["new", "newest"]
 
 
+def test_a_date_that_git_cannot_read_is_refused(repository: Repository) -> None:
+    repository.commit("one", {"a": "1"})
+    history = GitRepository(repository.path)
+    for since in ("banana", "the day of the release"):
+        with pytest.raises(TransferError, match="--since"):
+            history.count(GitRange(since=since))
+    for since in ("2020-01-01", "3 years ago", "today", "last monday", "2025-01-31T12:00:00+02:00"):
+        history.count(GitRange(since=since))
+
+
 def test_reading_may_stop_early(repository: Repository) -> None:
     for number in range(5):
         repository.commit(f"commit {number}", {"a": str(number)})
