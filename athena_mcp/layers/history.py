@@ -77,6 +77,7 @@ WHERE project_id = %(project)s AND id = %(id)s AND key IS NULL
     AND NOT EXISTS (SELECT 1 FROM athena.memories k WHERE k.project_id = %(project)s AND k.key = %(key)s)
 RETURNING id
 """
+_GIVE_UP_KEY = "UPDATE athena.memories SET key = NULL WHERE project_id = %(project)s AND id = %(id)s"
 _TOUCH = "UPDATE athena.memories SET updated_at = now() WHERE project_id = %(project)s AND id = %(id)s"
 _COUNT_RELATIONS = "SELECT count(*) FROM athena.relations WHERE project_id = %(project)s AND memory_id = %(id)s"
 _UNLINK = """
@@ -167,6 +168,11 @@ async def take_key(session: Session, project_id: int, memory_id: int, key: str) 
     """Give a memory without a key one that no other memory has; whether it took it."""
     values = {"project": project_id, "id": memory_id, "key": key}
     return bool(await session.fetch(_TAKE_KEY, values))
+
+
+async def give_up_key(session: Session, project_id: int, memory_id: int) -> None:
+    """Take a memory's key away, for the one that replaces it."""
+    await session.execute(_GIVE_UP_KEY, {"project": project_id, "id": memory_id})
 
 
 async def linked_projects(session: Session, memory_id: int) -> set[int]:

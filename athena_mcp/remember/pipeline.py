@@ -13,7 +13,7 @@ from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, LimitReached, StorageError
 from athena_mcp.layers import graph, procedural, prospective
-from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, supersede, touch
+from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, give_up_key, supersede, touch
 from athena_mcp.layers.projects import ensure_project_and_id, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps
 from athena_mcp.layers.registry import layer_rooms
@@ -183,7 +183,12 @@ class RememberPipeline:
             target = await self._target(session, scope, request)
             if target is not None and request.about is not None:
                 _check_reported(target)
-            if twin := await self._twin(session, new):
+            twin = await self._twin(session, new)
+            if twin and twin.live and request.replaces == twin.id and twin.content_hash != new.content_hash:
+                # What is put right under its own key hands that on.
+                await give_up_key(session, new.project_id, twin.id)
+                twin = await self._twin(session, new)
+            if twin:
                 if target is not None and twin.id == target.id and await self._put_right(session, prepared, twin):
                     await supersede(session, projects, [target.id], new.id)
                     await session.execute_steps(steps)

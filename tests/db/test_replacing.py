@@ -116,3 +116,15 @@ async def test_what_replaces_a_memory_is_of_its_layer_unless_it_says_otherwise(
         "Renewing the certificate.", replaces=chosen.id, details={"steps": ["ask", "wait"]}, project=project
     )
     assert steps.layer is Layer.PROCEDURAL, "only procedures have steps"
+
+
+async def test_what_is_put_right_under_its_own_key_takes_the_key(shared: MemoryManager, project: str) -> None:
+    old = await shared.remember("Deploys go out on Friday.", layer="semantic", key="day", project=project)
+    new = await shared.remember("Deploys go out on Monday.", key="day", replaces=old.id, project=project)
+    assert (new.status, new.supersedes) == ("stored", (old.id,))
+    assert (await shared.get(new.id, project=project)).key == "day"
+    assert (await shared.get(old.id, project=project)).key is None
+    retry = await shared.remember("Deploys go out on Monday.", key="day", replaces=old.id, project=project)
+    assert (retry.status, retry.id, retry.supersedes) == ("duplicate", new.id, ())
+    late = await shared.remember("Deploys go out on Friday.", key="day", project=project)
+    assert (late.status, late.id, late.content_differs) == ("duplicate", new.id, True)
