@@ -88,7 +88,7 @@ WHERE e.project_id = %(project)s AND NOT EXISTS (
     AND NOT EXISTS (SELECT 1 FROM athena.relations r WHERE r.project_id = e.project_id AND r.object_id = e.id)
 """
 # relations_by_subject and relations_by_object serve it. An edge between two named entities answers best.
-_EDGES = """
+_EDGES_TEXT = """
 WITH named AS MATERIALIZED (
     SELECT project_id, id FROM unnest(%(projects)s::integer[], %(entities)s::bigint[]) AS n (project_id, id)
 ), edges AS (
@@ -98,19 +98,25 @@ WITH named AS MATERIALIZED (
     SELECT r.project_id, r.memory_id, r.id FROM named n
     JOIN athena.relations r ON r.project_id = n.project_id AND r.object_id = n.id AND r.ended_at IS NULL
 ), linked AS (
-    SELECT project_id, memory_id, max(ends) AS ends
+    SELECT e.project_id, e.memory_id, max(e.ends) AS ends
     FROM (SELECT project_id, memory_id, id, count(*) AS ends FROM edges GROUP BY project_id, memory_id, id) AS e
-    GROUP BY project_id, memory_id ORDER BY ends DESC, memory_id DESC LIMIT %(limit)s
+    {filter}
+    GROUP BY e.project_id, e.memory_id ORDER BY ends DESC, e.memory_id DESC LIMIT %(limit)s
 )
 SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
     least(1.0, l.ends / 2.0)::float8 AS linked
 FROM linked l
 JOIN athena.memories m ON m.project_id = l.project_id AND m.id = l.memory_id
 WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
-    AND (%(since)s::timestamptz IS NULL OR m.at >= %(since)s)
-    AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
-    AND m.tags @> %(tags)s::text[]
 """
+# Before the limit, so that it never costs a hit; without filters the memories of all edges need not be looked at.
+_FILTER = """
+JOIN athena.memories f ON f.project_id = e.project_id AND f.id = e.memory_id
+    AND f.at BETWEEN coalesce(%(since)s::timestamptz, '-infinity') AND coalesce(%(until)s::timestamptz, 'infinity')
+    AND f.tags @> %(tags)s::text[]
+"""
+_EDGES = SQL(_EDGES_TEXT.format(filter=""))
+_FILTERED_EDGES = SQL(_EDGES_TEXT.format(filter=_FILTER))
 
 
 # The newest edges of each entity in `{of}`, both ways; relations_by_subject and relations_by_object serve it.
@@ -295,7 +301,7 @@ async def search(session: Session, query: Search) -> list[Candidate]:
         return candidates
     found = {(row.project_id, row.id): row for row in candidates}
     edges = await session.fetch(
-        _EDGES,
+        _FILTERED_EDGES if query.filters else _EDGES,
         {
             "projects": [project_id for project_id, _ in query.entities],
             "entities": [entity_id for _, entity_id in query.entities],

@@ -7,11 +7,27 @@ from typing import Any
 
 import pytest
 
+from athena_mcp.layers.graph import MAX_EDGES
 from athena_mcp.manager import MemoryManager
 from athena_mcp.model import Layer
 from tests.db.five_layers import ALL, fill, ids, statuses
 
 pytestmark = pytest.mark.anyio
+
+
+async def test_filters_apply_before_the_edges_of_a_hub_are_cut_off(shared: MemoryManager, project: str) -> None:
+    def edge(number: int) -> list[dict[str, str]]:
+        return [{"subject": f"Part {number}", "relation": "calls", "object": "Zephyr"}]
+
+    wanted = await shared.remember(
+        "What the oldest part does.", layer="graph", project=project, tags=["rare"], relations=edge(0)
+    )
+    for number in range(1, MAX_EDGES + 2):
+        await shared.remember(f"Part {number} asks.", layer="graph", project=project, relations=edge(number))
+    result = await shared.recall("Zephyr", project=project, tags=["rare"], explain_reasoning=True)
+    assert ids(result) == [wanted.id]
+    assert result.explanation is not None
+    assert result.explanation["scores"][0]["linked"] > 0
 
 
 async def test_filters_never_cost_a_hit(shared: MemoryManager, project: str) -> None:
