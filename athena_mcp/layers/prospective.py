@@ -92,7 +92,8 @@ FROM athena.prospective_details d
 JOIN athena.memories m ON m.project_id = d.project_id AND m.id = d.memory_id
 WHERE d.project_id = ANY (%(projects)s) AND d.status = ANY (%(statuses)s::athena.task_status[])
     AND m.superseded_at IS NULL AND (NOT %(dated)s OR d.due_at IS NOT NULL)
-    AND (%(due_by)s::timestamptz IS NULL OR d.due_at <= %(due_by)s)
+    AND (%(due_from)s::timestamptz IS NULL OR d.due_at >= %(due_from)s)
+    AND (%(due_before)s::timestamptz IS NULL OR d.due_at < %(due_before)s)
     AND (%(since)s::timestamptz IS NULL OR m.at >= %(since)s)
     AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
     AND m.tags @> %(tags)s::text[]
@@ -185,7 +186,8 @@ async def search(session: Session, query: Search) -> list[Candidate]:
         "limit": query.limit,
         "statuses": list(query.tasks.statuses),
         "dated": query.tasks.dated,
-        "due_by": query.tasks.due_by,
+        "due_from": query.tasks.due_from,
+        "due_before": query.tasks.due_before,
         "since": query.filters.since,
         "until": query.filters.until,
         "tags": list(query.filters.tags),

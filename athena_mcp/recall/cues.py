@@ -124,7 +124,7 @@ LISTING_WORDS = frozenset(
         *("unfinished", "task", "tasks", "todo", "todos", "goal", "goals", "item", "items", "work", "what's", "whats"),
         *("list", "show", "give", "tell", "currently", "current", "today", "project", "must", "everything", "anything"),
         *("urgent", "urgency", "priority", "priorities", "important", "critical", "high", "highest", "overdue"),
-        *("backlog", "undone", "order", "ordered", "sort", "sorted"),
+        *("backlog", "undone", "order", "ordered", "sort", "sorted", "deadline", "deadlines"),
     }
 )
 """Words of a question that wants the tasks themselves; any other word says what they should be about."""
@@ -132,13 +132,16 @@ LISTING_WORDS = frozenset(
 TASK_WORDS = frozenset(
     {
         *("task", "tasks", "todo", "todos", "goal", "goals", "backlog", "pending", "outstanding", "overdue", "urgent"),
-        *("unfinished", "undone", "remaining"),
+        *("unfinished", "undone", "remaining", "deadline", "deadlines"),
     }
 )
 """Each of these alone says that tasks are meant."""
 
 FINISHED_WORDS = frozenset({"completed", "finished", "done", "closed", "cancelled", "canceled", "already"})
 """Beside a word for tasks these ask for those that are no longer open."""
+
+DUE_WORDS = frozenset({"due", "overdue", "deadline", "deadlines"})
+"""These ask for tasks that have a time."""
 
 OPEN_THINGS = frozenset({"what", "what's", "whats", "anything", "everything", "all", "items", "item", "work"})
 """Beside one of these *open* says so, too."""

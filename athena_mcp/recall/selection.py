@@ -17,6 +17,7 @@ from athena_mcp.model import Layer
 from athena_mcp.recall.content_terms import FUNCTION_WORDS
 from athena_mcp.recall.cues import (
     DECISIVE_CUES,
+    DUE_WORDS,
     FINISHED_WORDS,
     INTENT_CUES,
     LISTING_WORDS,
@@ -27,6 +28,7 @@ from athena_mcp.recall.cues import (
     SUBJECTS,
     TASK_WORDS,
 )
+from athena_mcp.recall.due_window import DueWindow, due_window
 from athena_mcp.search.candidates import TaskList
 from athena_mcp.search.wordforms import CueTable, words
 
@@ -137,23 +139,19 @@ def _decisive_cue(query: str) -> dict[Layer, str]:
 def listed_tasks(query: str, now: datetime) -> TaskList | None:
     """Which tasks are wanted as such, where nothing is named that they should be about; None when memories are."""
     query_words = words(query)
-    finished = FINISHED_WORDS.intersection(query_words)
-    known = LISTING_WORDS | finished
-    if not all(word in FUNCTION_WORDS or word in known for word in query_words):
+    given = frozenset(query_words)
+    finished = FINISHED_WORDS & given
+    window = due_window(query_words, now) if DUE_WORDS & given else DueWindow()
+    if not given <= FUNCTION_WORDS | LISTING_WORDS | finished | window.words:
         return None
-    named = TASK_WORDS.intersection(query_words)
-    are_open = "open" in query_words and bool(OPEN_THINGS.intersection(query_words))
+    named = bool(TASK_WORDS & given)
     if finished:
         return TaskList(statuses=("completed", "cancelled")) if named else None
-    if not (named or are_open or Layer.PROSPECTIVE in _decisive_cue(query)):
+    are_open = "open" in given and bool(OPEN_THINGS & given)
+    if not (named or are_open or window.words or Layer.PROSPECTIVE in _decisive_cue(query)):
         return None
-    statuses = ("blocked",) if "blocked" in query_words else TaskList().statuses
-    if "overdue" in query_words:
-        return TaskList(statuses, dated=True, due_by=now)
-    if "due" in query_words:
-        today = now.replace(hour=23, minute=59, second=59, microsecond=999_999)
-        return TaskList(statuses, dated=True, due_by=today if "today" in query_words else None)
-    return TaskList(statuses)
+    statuses = ("blocked",) if "blocked" in given else TaskList().statuses
+    return TaskList(statuses, bool(DUE_WORDS & given), window.since, window.until)
 
 
 def is_question(query: str) -> bool:

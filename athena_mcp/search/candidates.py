@@ -43,8 +43,9 @@ class TaskList:
     statuses: tuple[str, ...] = ("pending", "in_progress", "blocked")
     dated: bool = False
     """Only those that have a due time, the soonest first; else the most urgent ones are first."""
-    due_by: datetime | None = None
-    """Only those that are due by then."""
+    due_from: datetime | None = None
+    due_before: datetime | None = None
+    """Only those that are due from then on, and before then."""
 
 
 @dataclass(frozen=True, slots=True)
