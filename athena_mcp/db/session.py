@@ -167,6 +167,8 @@ class Session:
             if timeout_ms > DEFAULT_STATEMENT_S * 1000:
                 # A little short, so that the next statements under the same deadline need no new one.
                 timeout_ms = int(timeout_ms * (1 + CLOSE_ENOUGH) / 2)
+            # Not known while it is on its way: whoever is cancelled there leaves the one or the other behind.
+            connection.statement_timeout_ms = 0
             await connection.execute("SELECT set_config('statement_timeout', %s, false)", (str(timeout_ms),))
             connection.statement_timeout_ms = timeout_ms
 

@@ -8,14 +8,17 @@ import unicodedata
 from dataclasses import dataclass
 from fnmatch import translate
 
-MAX_PLACES = 100
+MAX_PLACES = 1_000
 """Places of a phrase in a text that are looked at; it may be inside of other words a thousand times."""
 KEPT_PATTERNS = 6_000
 """Compiled globs and plain phrases that a process keeps: more than one recall compares (`due.MAX_PATTERNS`), since
 compiling one takes a hundred times as long as comparing it."""
 
-_SPACED = re.compile(r"[^\W\u0e00-\U0010ffff]")
-"""A letter or digit of a script that parts words by spaces; those from Thai on do not."""
+_SPACED = re.compile(
+    r"[^\W\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""A letter or digit of a script that parts words by spaces: not Thai, Lao, Burmese, Khmer, Japanese or Chinese, nor
+Korean, where particles are written to the word."""
 _LEADING = re.compile(r"\A(?:\.{0,2}/)+")
 _GLOB = re.compile(r"[*?\[]")
 

@@ -13,8 +13,8 @@ from athena_mcp.layers.conditions import Paths, Words, branch_matches, plain_cas
 MAX_DUE = 10
 """The most urgent ones; a longer list would crowd the answer out."""
 MAX_PATTERNS = 5_000
-"""Conditions of open tasks that one recall looks at: times that have come, then by urgency what has to be compared,
-which is file and branch patterns and phrases beyond ASCII."""
+"""Conditions of open tasks that one recall looks at, the most urgent: of times that have come, and as many of what has
+to be compared, which is file and branch patterns and phrases."""
 MAX_INLINE = 2_000
 """So many comparisons are made on the event loop, within a few milliseconds; more would keep other calls waiting."""
 SHOWN_CHARS = 120
@@ -73,14 +73,19 @@ WITH fired AS (
         OR (t.kind = 'file' AND %(has_files)s)
         OR (t.kind = 'branch' AND %(has_branch)s))
 )
-SELECT f.project_id, f.memory_id, f.kind, f.value,
-    row_number() OVER (ORDER BY d.priority DESC, d.due_at NULLS LAST, f.memory_id, f.kind) AS place
-FROM fired f
-JOIN athena.prospective_details d USING (project_id, memory_id)
-JOIN athena.memories m ON m.project_id = f.project_id AND m.id = f.memory_id
-WHERE d.status IN ('pending', 'in_progress', 'blocked') AND m.superseded_at IS NULL
-ORDER BY f.kind NOT IN ('due', 'time'), place
-LIMIT %(patterns)s
+SELECT project_id, memory_id, kind, value, place
+FROM (
+    SELECT p.*, row_number() OVER (PARTITION BY p.kind IN ('due', 'time') ORDER BY p.place) AS among
+    FROM (
+        SELECT f.project_id, f.memory_id, f.kind, f.value,
+            row_number() OVER (ORDER BY d.priority DESC, d.due_at NULLS LAST, f.memory_id, f.kind) AS place
+        FROM fired f
+        JOIN athena.prospective_details d USING (project_id, memory_id)
+        JOIN athena.memories m ON m.project_id = f.project_id AND m.id = f.memory_id
+        WHERE d.status IN ('pending', 'in_progress', 'blocked') AND m.superseded_at IS NULL
+    ) AS p
+) AS placed
+WHERE among <= %(patterns)s
 """
 
 

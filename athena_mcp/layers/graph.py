@@ -112,6 +112,7 @@ WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
 # Before the limit, so that it never costs a hit; without filters the memories of all edges need not be looked at.
 _FILTER = """
 JOIN athena.memories f ON f.project_id = e.project_id AND f.id = e.memory_id
+    AND f.superseded_at IS NULL AND f.layer = ANY (%(layers)s::athena.layer[])
     AND f.at BETWEEN coalesce(%(since)s::timestamptz, '-infinity') AND coalesce(%(until)s::timestamptz, 'infinity')
     AND f.tags @> %(tags)s::text[]
 """
@@ -119,17 +120,18 @@ _EDGES = SQL(_EDGES_TEXT.format(filter=""))
 _FILTERED_EDGES = SQL(_EDGES_TEXT.format(filter=_FILTER))
 
 
-# The newest edges of each entity in `{of}`, both ways; relations_by_subject and relations_by_object serve it.
+# The edges of each entity in `{of}`, both ways, that its newest memories state; relations_by_subject and
+# relations_by_object serve it.
 _NEWEST = """
-SELECT o.project_id, e.memory_id, e.other_id FROM {of} AS o CROSS JOIN LATERAL (
-    (SELECT memory_id, object_id AS other_id FROM athena.relations r
+SELECT o.project_id, e.memory_id, x.other_id FROM {of} AS o CROSS JOIN LATERAL (
+    (SELECT r.memory_id, array_agg(r.object_id) AS others FROM athena.relations r
      WHERE r.project_id = o.project_id AND r.subject_id = o.id AND r.ended_at IS NULL
-     ORDER BY r.memory_id DESC LIMIT %(newest)s)
+     GROUP BY r.memory_id ORDER BY r.memory_id DESC LIMIT %(newest)s)
     UNION ALL
-    (SELECT memory_id, subject_id FROM athena.relations r
+    (SELECT r.memory_id, array_agg(r.subject_id) FROM athena.relations r
      WHERE r.project_id = o.project_id AND r.object_id = o.id AND r.ended_at IS NULL
-     ORDER BY r.memory_id DESC LIMIT %(newest)s)
-) AS e
+     GROUP BY r.memory_id ORDER BY r.memory_id DESC LIMIT %(newest)s)
+) AS e CROSS JOIN LATERAL unnest(e.others) AS x (other_id)
 """
 
 # From the edges that the seeds state to the entities they join, and on to what else is stated of these; then once more,
@@ -144,25 +146,32 @@ WITH near AS MATERIALIZED (
     WHERE (SELECT count(DISTINCT (project_id, memory_id)) FROM first) < %(newest)s
     EXCEPT SELECT project_id, id FROM near
 ), reached AS (
-    SELECT project_id, memory_id, min(hop) AS hop
+    SELECT e.project_id, e.memory_id, min(e.hop) AS hop
     FROM (
         SELECT project_id, memory_id, 1 AS hop FROM first
         UNION ALL
         SELECT project_id, memory_id, 2 FROM ({of_far}) AS second
-    ) AS edges
-    WHERE NOT memory_id = ANY (%(seeds)s)
-    GROUP BY project_id, memory_id ORDER BY hop, memory_id DESC LIMIT %(limit)s
+    ) AS e
+    {filter}
+    WHERE NOT e.memory_id = ANY (%(seeds)s)
+    GROUP BY e.project_id, e.memory_id ORDER BY hop, e.memory_id DESC LIMIT %(limit)s
 )
 SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importance,
     (0.5 / power(2, f.hop))::float8 AS linked
 FROM reached f
 JOIN athena.memories m ON m.project_id = f.project_id AND m.id = f.memory_id
 WHERE m.superseded_at IS NULL AND m.layer = ANY (%(layers)s::athena.layer[])
-    AND (%(since)s::timestamptz IS NULL OR m.at >= %(since)s)
-    AND (%(until)s::timestamptz IS NULL OR m.at <= %(until)s)
-    AND m.tags @> %(tags)s::text[]
 """
-_EXPAND = SQL(_EXPAND_TEXT.format(of_near=_NEWEST.format(of="near"), of_far=_NEWEST.format(of="far")))
+
+
+def _expand(filter: str) -> SQL:
+    # Put together from constants; no caller's text gets here.
+    return SQL(_EXPAND_TEXT.format(of_near=_NEWEST.format(of="near"), of_far=_NEWEST.format(of="far"), filter=filter))
+
+
+_EXPAND, _FILTERED_EXPAND = _expand(""), _expand(_FILTER)
+MOST_FILTERED = 1_000
+"""Of an entity's newest memories so many are looked at where only some of them may be shown."""
 
 
 # The rows of `NamedEntity`, the longest name first: it is told apart better than a short one.
@@ -301,7 +310,7 @@ async def search(session: Session, query: Search) -> list[Candidate]:
         return candidates
     found = {(row.project_id, row.id): row for row in candidates}
     edges = await session.fetch(
-        _FILTERED_EDGES if query.filters else _EDGES,
+        _FILTERED_EDGES if _narrowed(query) else _EDGES,
         {
             "projects": [project_id for project_id, _ in query.entities],
             "entities": [entity_id for _, entity_id in query.entities],
@@ -319,16 +328,21 @@ async def search(session: Session, query: Search) -> list[Candidate]:
     return list(found.values())
 
 
+def _narrowed(query: Search) -> bool:
+    """Whether not all memories of the scope may be found."""
+    return bool(query.filters) or query.allowed < frozenset(Layer)
+
+
 async def expand(session: Session, query: Search, seeds: Sequence[int]) -> list[Candidate]:
     """What the relations stated by these memories lead to, one and two steps on; the farther, the weaker."""
     return await session.fetch(
-        _EXPAND,
+        _FILTERED_EXPAND if _narrowed(query) else _EXPAND,
         {
             "projects": query.project_ids,
             "seeds": list(seeds),
             "limit": MAX_EDGES,
             # The seeds' own edges are passed over afterwards.
-            "newest": MAX_EDGES + len(seeds),
+            "newest": MOST_FILTERED if _narrowed(query) else MAX_EDGES + len(seeds),
             "layers": [layer.value for layer in query.allowed],
             "since": query.filters.since,
             "until": query.filters.until,

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import accumulate
 from typing import Any
 
 import anyio
@@ -122,7 +123,8 @@ class Cascade:
     async def _fresh(self, request: RecallRequest, scope: Scope | None = None) -> Fresh[RecallResult]:
         ground = await self._ground.lay(request, scope)
         outcome = await self._descend(request, ground)
-        if outcome.confidence < NOTHING_RELEVANT and ground.degraded and await self._ground.vectors.comes(WARM_S):
+        unsure = outcome.confidence < NOTHING_RELEVANT and ground.scope.size > 0
+        if unsure and ground.degraded and await self._ground.vectors.comes(WARM_S):
             # The words alone found nothing, and the vectors, which were not there yet, are now.
             ground = await self._ground.lay(request)
             outcome = await self._descend(request, ground)
@@ -146,7 +148,7 @@ class Cascade:
             confidence=outcome.confidence,
             nothing_relevant=outcome.confidence < NOTHING_RELEVANT
             and not any(task.asked_for for task in ground.due)
-            and not self._ground.vectors.warming,
+            and not (ground.scope.size and self._ground.vectors.warming),
             brief=None if outcome.confidence < NOTHING_RELEVANT else shown.brief,
             explanation=trace,
         )
@@ -165,8 +167,12 @@ class Cascade:
                 f"No layer answered: {'; '.join(sorted(reasons))}. Try again, or see `athena-mcp doctor`."
             )
         answered = _allowed(answered, request)
-        if ground.search.tasks and (tasks := open_tasks(answered)) is not None:
-            return Outcome(tasks, request.depth or 1, LISTED)
+        if ground.search.tasks:
+            if (tasks := open_tasks(answered)) is not None:
+                return Outcome(tasks, request.depth or 1, LISTED)
+            # There are none: it is answered as any other question.
+            ground = replace(ground, search=replace(ground.search, tasks=None))
+            answered = _allowed(await ask_layers(self.executor, request, ground), request)
         confidence = _confidence(ground, answered)
         depth = 1
         degraded: tuple[str, ...] = ()
@@ -260,7 +266,10 @@ def _composed(
     ]
     synthesis = synthesise(sources, query=request.query, k=request.k)
     by_id = {hit.memory.id: hit for hit in hits}
-    shown = [by_id[memory_id] for memory_id in synthesis.order[: request.k]]
+    composed = [by_id[memory_id] for memory_id in synthesis.order[: request.k]]
+    # In the new order too none is more likely than one before it.
+    falling = accumulate((hit.confidence or 0.0 for hit in composed), min)
+    shown = [replace(hit, confidence=confidence) for hit, confidence in zip(composed, falling, strict=True)]
     return Shown(fit(shown, query=request.query), due, synthesis.brief, synthesis.notes)
 
 

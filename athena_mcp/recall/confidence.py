@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from operator import attrgetter
 
 from athena_mcp.recall.calibration import CONSTANTS
@@ -158,16 +159,13 @@ def bounded(confidence: float, query: LexicalQuery, *, statement: bool) -> float
 
 
 def of_hits(sure: Sequence[float], answer: float) -> list[float]:
-    """The probabilities of hits in order, so that they do not deny the answer's: that one of them is right is no more
-    likely than all their chances together, none is likelier than the answer that holds it, and none than one before it.
+    """The probabilities of hits in order, so that they do not deny the answer's: that one of the first is right is no
+    more likely than all their chances together, none is likelier than the answer, and none than one before it.
     """
-    together = sum(sure)
+    falling = list(accumulate(sure, min))
+    together = sum(falling[:BEHIND])
     more = max(1.0, answer / together) if together > 0 else 1.0
-    bounded_by, agreed = answer, []
-    for probability in sure:
-        bounded_by = min(bounded_by, more * probability)
-        agreed.append(bounded_by)
-    return agreed
+    return [min(answer, more * probability) for probability in falling]
 
 
 def stage_of(*, vectors: bool, read: bool) -> Stage:

@@ -140,6 +140,10 @@ TASK_WORDS = frozenset(
 FINISHED_WORDS = frozenset({"completed", "finished", "done", "closed", "cancelled", "canceled", "already"})
 """Beside a word for tasks these ask for those that are no longer open."""
 
+NOT_WORDS = frozenset({"not", "no", "isn't", "aren't", "without", "except", "never", "n't"})
+TURNING_WORDS = NOT_WORDS | {"before", "by", "until", "till", "after", "since", "from", "between", "and", "or", "than"}
+"""Beside a time or a status these ask for other tasks than those of that time or status."""
+
 DUE_WORDS = frozenset({"due", "overdue", "deadline", "deadlines"})
 """These ask for tasks that have a time."""
 

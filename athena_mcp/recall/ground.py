@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from athena_mcp.db.pool import Database
@@ -89,7 +89,7 @@ class GroundReader:
             entity=survey.entities[0].name if survey.entities else None,
             promise={} if request.layers is not None else weigh_promise(terms, survey.promise),
             due=survey.due,
-            holds_s=None if survey.next_due is None else (survey.next_due - now).total_seconds(),
+            holds_s=_holds_s(survey, search, now),
             degraded=(f"vector: {problem}",) if problem else (),
         )
 
@@ -117,6 +117,14 @@ class GroundReader:
             tasks=listed_tasks(request.query, self.now()),
             entities=tuple((entity.project_id, entity.id) for entity in survey.entities),
         )
+
+
+def _holds_s(survey: Survey, search: Search, now: datetime) -> float | None:
+    """Until another task falls due, or, where a day was named, until the next."""
+    ends = [] if survey.next_due is None else [survey.next_due]
+    if search.tasks is not None and (search.tasks.due_from or search.tasks.due_before):
+        ends.append(now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1))
+    return (min(ends) - now).total_seconds() if ends else None
 
 
 def _around(request: RecallRequest) -> str:

@@ -21,12 +21,14 @@ from athena_mcp.recall.cues import (
     FINISHED_WORDS,
     INTENT_CUES,
     LISTING_WORDS,
+    NOT_WORDS,
     OPEN_THINGS,
     PHASE_CUES,
     QUERY_CUES,
     QUESTION_OPENERS,
     SUBJECTS,
     TASK_WORDS,
+    TURNING_WORDS,
 )
 from athena_mcp.recall.due_window import DueWindow, due_window
 from athena_mcp.search.candidates import TaskList
@@ -144,8 +146,10 @@ def listed_tasks(query: str, now: datetime) -> TaskList | None:
     window = due_window(query_words, now) if DUE_WORDS & given else DueWindow()
     if not given <= FUNCTION_WORDS | LISTING_WORDS | finished | window.words:
         return None
-    named = bool(TASK_WORDS & given)
-    if finished:
+    named, some = bool(TASK_WORDS & given), bool(window.words or "blocked" in given)
+    if some and TURNING_WORDS & given:
+        return None
+    if finished and not NOT_WORDS & given:
         return TaskList(statuses=("completed", "cancelled")) if named else None
     are_open = "open" in given and bool(OPEN_THINGS & given)
     if not (named or are_open or window.words or Layer.PROSPECTIVE in _decisive_cue(query)):

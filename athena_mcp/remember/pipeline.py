@@ -17,7 +17,16 @@ from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, fi
 from athena_mcp.layers.projects import ensure_project_and_id, lock_projects, lock_step
 from athena_mcp.layers.records import NewMemory, insert_steps
 from athena_mcp.layers.registry import layer_rooms
-from athena_mcp.model import GLOBAL_PROJECT, MAX_ITEM_CHARS, EpisodicDetails, Layer, Outcome, ProspectiveDetails
+from athena_mcp.model import (
+    GLOBAL_PROJECT,
+    MAX_ITEM_CHARS,
+    EpisodicDetails,
+    EpisodicKind,
+    Layer,
+    Outcome,
+    ProspectiveDetails,
+    SemanticKind,
+)
 from athena_mcp.receipt import Receipt
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.merge import merge, says_more
@@ -109,12 +118,15 @@ class RememberPipeline:
 
     async def _in_the_layer_of_the_replaced(self, request: RememberRequest) -> tuple[RememberRequest, bool]:
         """The request, in the layer of what it replaces where it says nothing of its own layer; and whether it is."""
-        if request.replaces is None or request.layer is not None or "kind" in request.details:
+        if request.replaces is None or request.layer is not None:
             return request, False
         async with self.database.session() as session:
             scope = await read_scope(session, [request.project, GLOBAL_PROJECT])
             target = await find_target(session, scope.ids, request.replaces)
         if target is None or not set(request.details) <= set(layer_rooms()[target.layer].fields):
+            return request, False
+        kinds = [*EpisodicKind] if target.layer is Layer.EPISODIC else [*SemanticKind]
+        if request.details.get("kind", kinds[0]) not in kinds:
             return request, False
         return replace(request, layer=target.layer), True
 

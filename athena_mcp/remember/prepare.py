@@ -12,6 +12,7 @@ from athena_mcp.layers import episodic
 from athena_mcp.layers.prospective import TaskMove
 from athena_mcp.layers.registry import parse_details
 from athena_mcp.model import (
+    GLOBAL_PROJECT,
     MAX_CONTENT_CHARS,
     MAX_ITEM_CHARS,
     MAX_ITEMS,
@@ -89,6 +90,9 @@ def redact_request(request: RememberRequest, redactor: Redactor) -> tuple[Rememb
     for argument, name in (("project", request.project), ("session_id", request.session_id), ("key", request.key)):
         if name and redact(name).counts:
             raise InvalidArgument(argument, LOOKS_SECRET)
+
+    if request.project != GLOBAL_PROJECT and request.project.casefold() == GLOBAL_PROJECT:
+        raise InvalidArgument("project", f"the one that all projects see is written {GLOBAL_PROJECT!r}")
 
     def clean_value(value: Any, depth: int = 0) -> Any:
         if depth > MAX_DETAIL_DEPTH:

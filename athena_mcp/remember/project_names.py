@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from athena_mcp.errors import InvalidArgument
-from athena_mcp.model import GLOBAL_PROJECT
 from athena_mcp.remember.redact import Redactor
 
 LOOKS_SECRET = "looks like a secret; choose another name"  # noqa: S105  it is said of one
@@ -22,12 +21,9 @@ class ProjectNames:
         self._harmless: dict[str, None] = {}
 
     def check(self, name: str, argument: str = "project") -> str:
-        """The name as it is. Raises InvalidArgument, which does not repeat it, when it is or holds a secret, or is
-        the name of the common project in other letters."""
+        """The name as it is. Raises InvalidArgument, which does not repeat it, when it is or holds a secret."""
         if name in self._harmless:
             return name
-        if name != GLOBAL_PROJECT and name.casefold() == GLOBAL_PROJECT:
-            raise InvalidArgument(argument, f"the one that all projects see is written {GLOBAL_PROJECT!r}")
         if self._redactor.redact(name).counts:
             raise InvalidArgument(argument, LOOKS_SECRET)
         if len(self._harmless) >= self._capacity:

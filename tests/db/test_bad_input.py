@@ -258,3 +258,11 @@ async def test_an_error_points_to_the_nearest_thing_that_is_right(shared: Memory
         with pytest.raises(InvalidArgument) as raised:
             await shared.remember(FINE, **given)
         assert hint in str(raised.value)
+
+
+async def test_the_project_of_all_is_written_in_one_way(manager: MemoryManager) -> None:
+    for name in ("Global", "GLOBAL"):
+        with pytest.raises(InvalidArgument, match="'global'") as raised:
+            await manager.remember("Everybody should know.", project=name)
+        assert raised.value.argument == "project"
+        assert (await manager.recall("everybody", project=name)).memories == (), "what an older version stored is found"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -84,3 +85,31 @@ async def test_relations_lead_to_the_nearest_and_newest_in_a_graph_with_a_hub(
         sizes.add((max(expected.values()), len(expected)))
     assert (1, MAX_EDGES) in sizes, "a hub beside the seeds"
     assert (2, MAX_EDGES) in sizes, "a hub one step on"
+
+
+async def test_a_memory_of_many_edges_and_filters_do_not_hide_what_stands_behind(
+    shared: MemoryManager, shared_url: str, database: Database
+) -> None:
+    project = "expand/narrow"
+
+    def edges_to_hub(*names: str) -> list[dict[str, str]]:
+        return [{"subject": name, "relation": "calls", "object": "hub"} for name in names]
+
+    first = await shared.remember(
+        "The oldest.", layer="graph", project=project, tags=["keep"], relations=edges_to_hub("a")
+    )
+    for number in range(3):
+        many = edges_to_hub(*(f"n{number}/{place}" for place in range(40)))
+        await shared.remember(f"Many {number}.", layer="semantic", project=project, relations=many)
+    seed = await shared.remember("The seed.", layer="graph", project=project, relations=edges_to_hub("seed"))
+    project_ids = [row[0] for row in ask(shared_url, "SELECT id FROM athena.projects WHERE name = %s", project)]
+    search = Search("", project_ids, LexicalQuery([], [], [], 1.0, 0.0), None, None, Filters(), 40, frozenset(Layer))
+    async with database.session() as session:
+        found = await expand(session, search, [seed.id])
+        assert first.id in {row.id for row in found}
+        assert len(found) == 4
+        for narrow in (
+            replace(search, filters=Filters(tags=("keep",))),
+            replace(search, allowed=frozenset({Layer.GRAPH})),
+        ):
+            assert [row.id for row in await expand(session, narrow, [seed.id])] == [first.id]

@@ -47,6 +47,8 @@ def test_a_question_about_due_tasks_lists_those_of_its_time(
     [
         "is the invoice of January 2027 due?", "what happened in January 2027?", "what did we do this week?",
         "why is the search service due for a rewrite?", "next month", "which port is used next week?",
+        "which tasks are due before March 2027?", "tasks due by tomorrow", "what is due after today?",
+        "which tasks are not blocked?", "what is not overdue?", "which tasks are due this week or next week?",
     ],
 )  # fmt: skip
 def test_other_questions_list_no_tasks(question: str) -> None:
@@ -56,3 +58,9 @@ def test_other_questions_list_no_tasks(question: str) -> None:
 def test_a_month_that_is_a_verb_is_none_without_a_word_before_it() -> None:
     assert due_window(["what", "may", "be", "due"], NOW) == DueWindow()
     assert due_window(["due", "in", "december", "2199"], NOW).until == day("2200-01-01")
+
+
+def test_what_is_not_finished_is_open() -> None:
+    listed = listed_tasks("which tasks are not done?", NOW)
+    assert listed is not None
+    assert "completed" not in listed.statuses
