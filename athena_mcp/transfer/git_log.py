@@ -21,6 +21,7 @@ from athena_mcp.errors import TransferError
 _CHUNK_BYTES = 64 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BARE_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_LIKE_A_DATE = re.compile(r"\d{4}-\d")
 
 NOW_S = 5.0
 """A date within so many seconds of the present is one that git took for it."""
@@ -109,13 +110,20 @@ class GitRepository:
             raise TransferError(f"git log failed in {self._path}: {_last_line(complaints.read())}")
 
     def _check_since(self, commits: GitRange) -> None:
-        """See that git can read the date: what it cannot it takes for the present moment."""
-        if commits.since and commits.since.strip().lower() not in ("now", "today"):
-            since_s = int(self._ask("rev-parse", *_since(commits.since)).partition("=")[2])
-            if abs(since_s - time.time()) < NOW_S:
-                raise TransferError(
-                    f"git cannot read the date {commits.since!r} of --since; write it as 2025-01-31, or as 2 weeks ago."
-                )
+        """See that git can read the date: what it cannot it takes for the present moment, and a day that is none for
+        another."""
+        since = (commits.since or "").strip()
+        if not since or since.lower() in ("now", "today"):
+            return
+        if _LIKE_A_DATE.match(since):
+            readable = _is_date(since)
+        else:
+            read_s = int(self._ask("rev-parse", *_since(since)).partition("=")[2])
+            readable = abs(read_s - time.time()) > NOW_S
+        if not readable:
+            raise TransferError(
+                f"git cannot read the date {commits.since!r} of --since; write it as 2025-01-31, or as 2 weeks ago."
+            )
 
     def _revision(self, commits: GitRange) -> list[str]:
         """The commit to start from, by its id, so that no name can be taken for an option."""
@@ -199,6 +207,14 @@ def _selection(commits: GitRange) -> list[str]:
     if commits.max_count is not None:
         chosen.append(f"--max-count={commits.max_count}")
     return chosen
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _since(given: str) -> list[str]:

@@ -150,7 +150,7 @@ def test_a_range_is_by_branch_date_and_number(repository: Repository) -> None:
 def test_a_date_that_git_cannot_read_is_refused(repository: Repository) -> None:
     repository.commit("one", {"a": "1"})
     history = GitRepository(repository.path)
-    for since in ("banana", "the day of the release"):
+    for since in ("banana", "the day of the release", "2025-13-45"):
         with pytest.raises(TransferError, match="--since"):
             history.count(GitRange(since=since))
     for since in ("2020-01-01", "3 years ago", "today", "last monday", "2025-01-31T12:00:00+02:00"):
