@@ -44,6 +44,7 @@ class Mix:
         self._memories = memories
         self._next = _NOT_AGAIN
         self._own: deque[int] = deque()
+        self._replaced: set[int] = set()
         self._random = random.Random(1)  # noqa: S311  a choice that must be the same in every run
         self._kinds: tuple[tuple[Callable[[Window], None], int], ...] = (
             (self._recall, 70),
@@ -61,7 +62,9 @@ class Mix:
             (kind,) = self._random.choices(kinds, weights)
             kind(window)
             while len(self._own) > KEPT:
-                self._write(window, "forget", id=self._own.popleft())
+                oldest = self._own.popleft()
+                self._replaced.discard(oldest)
+                self._write(window, "forget", id=oldest)
         return window
 
     def _recall(self, window: Window) -> None:
@@ -95,13 +98,16 @@ class Mix:
     def _replace(self, window: Window) -> None:
         # The replaced one stays in the history and is forgotten in its turn.
         if self._own:
-            self._store(window, **self._memory(), replaces=self._own[-1])
+            replaced = self._own[-1]
+            self._store(window, **self._memory(), replaces=replaced)
+            self._replaced.add(replaced)
 
     def _report(self, window: Window) -> None:
-        if self._own:
+        # A report on a memory that was replaced is refused, with the id of the one to report on.
+        if live := [own for own in self._own if own not in self._replaced]:
             content = f"Looked at it again, number {self._next}."
             self._next += 1
-            about = self._random.choice(self._own)
+            about = self._random.choice(live)
             self._store(window, content=content, about=about, layer=Layer.EPISODIC.value)
 
     def _store(self, window: Window, **arguments: Any) -> None:
