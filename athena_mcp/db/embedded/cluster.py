@@ -116,7 +116,7 @@ def write_settings(layout: Layout, address: ServerAddress, binaries: Binaries) -
         "max_connections": 100,
         # Sized for a laptop: no helper processes that one user never needs, and a cache that holds 100,000 memories
         # with their indexes. It takes no more than has been read; with 64 MB, half the pages of such a store were
-        # copied from the system's cache at every recall, which took 1.7 times as long.
+        # copied from the system's cache at every recall, which took 1.3 times as long.
         "shared_buffers": "256MB",
         "jit": "off",
         "wal_level": "minimal",
