@@ -32,8 +32,8 @@ from athena_mcp.remember.pipeline import RememberPipeline
 from athena_mcp.remember.project_names import ProjectNames
 from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.remember.request import check_request as check_remember
+from athena_mcp.search.bulk import bulk_writes
 from athena_mcp.search.candidates import Candidate
-from athena_mcp.search.hnsw import builds_put_off
 from athena_mcp.search.scope import read_scope
 from athena_mcp.telemetry import SECTIONS, ForgetSample, RecallSample, RememberSample, Statistics
 from athena_mcp.telemetry.instruments import FORGET, RECALL, REMEMBER
@@ -348,9 +348,9 @@ class MemoryManager:
                 after_id = page[-1].id
 
     def importing(self) -> AbstractAsyncContextManager[None]:
-        """Held for as long as an import runs: vector indexes are built at its end; see `search.hnsw.builds_put_off`."""
+        """Held for as long as an import runs; what follows at its end: see `search.bulk.bulk_writes`."""
         self._check_writable()
-        return builds_put_off(self._database)
+        return bulk_writes(self._database)
 
     async def begin_import(self, mark: str) -> bool:
         """Whether an import, which `mark` tells from others, may keep its ids; see `layers.unfinished`."""

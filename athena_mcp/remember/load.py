@@ -12,7 +12,7 @@ import anyio
 import anyio.to_thread
 
 from athena_mcp.db.pool import Database
-from athena_mcp.db.session import Session
+from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument
 from athena_mcp.layers import graph
 from athena_mcp.layers.projects import ensure_projects, lock_projects
@@ -68,6 +68,8 @@ _KEEP_IDS = """
 SELECT CASE WHEN nextval(s.name) < %(highest)s THEN setval(s.name, %(highest)s) END
 FROM (SELECT pg_get_serial_sequence('athena.memories', 'id') AS name) AS s
 """
+# Else the server may come to know a second late what has changed, and the end of the import goes by it (db/vacuum.py).
+_TELL_STATISTICS = Step("SELECT pg_stat_force_next_flush()", {})
 MAX_KEPT_ID = 2**53 - 1
 """A record with a higher id gets a fresh one: beyond it JavaScript takes one id for another."""
 _TAKEN = "SELECT id, project_id, layer::text, content_hash FROM athena.memories WHERE id = ANY (%(ids)s)"
@@ -207,7 +209,7 @@ class BulkLoader:
         steps = insert_steps([memory for memory, _ in linked]) if linked else []
         if self.vectors.embedder_id is not None and vectors:
             steps += vector_steps(self.vectors.embedder_id, vectors)
-        await session.execute_steps(steps)
+        await session.execute_steps([*steps, _TELL_STATISTICS])
         edges = EdgeBatch(session)
         for memory, row in linked:
             if row.prepared.request.relations:

@@ -82,6 +82,8 @@ _BUILD = SQL(
     "CREATE INDEX CONCURRENTLY {name} ON {table} USING hnsw ((embedding::halfvec({dimension})) halfvec_cosine_ops)"
     " WITH (m = {m}, ef_construction = {ef_construction}) WHERE embedder_id = {embedder}"
 )
+# Without statistics the planner expects a handful of vectors, and compares them all instead of asking the index.
+_ANALYZE = SQL("ANALYZE {table}")
 _DROP = SQL("DROP INDEX CONCURRENTLY IF EXISTS {name}")
 
 
@@ -170,4 +172,5 @@ async def _build(session: Session, wanted: Wanted) -> None:
     await session.execute("SELECT set_config('maintenance_work_mem', %s, false)", (BUILD_MEMORY,))
     await session.execute("SELECT set_config('max_parallel_maintenance_workers', '0', false)")
     await session.execute(_BUILD.format(**values))
+    await session.execute(_ANALYZE.format(**values))
     log.info("Built the vector index of the %s layer in %.0f s.", wanted.layer, anyio.current_time() - started)

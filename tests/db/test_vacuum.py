@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+
+from athena_mcp.db import vacuum
+from athena_mcp.db.pool import Database
+from athena_mcp.db.vacuum import vacuum_changed
+from athena_mcp.manager import MemoryManager
+from athena_mcp.remember.record import MemoryRecord
+from athena_mcp.transfer.loading import Loader
+from tests.db.stores import ask
+
+pytestmark = pytest.mark.anyio
+
+LOOKED_AT = """
+SELECT relname::text, vacuum_count, analyze_count FROM pg_stat_user_tables
+WHERE schemaname = 'athena' AND analyze_count > 0 ORDER BY relname
+"""
+INSERT = "INSERT INTO athena.projects (name) SELECT 'owner/' || n FROM generate_series(1, {count}) AS n"
+
+
+async def insert_projects(database: Database, count: int) -> None:
+    """So many rows of one table, and the server told of them at once instead of within a second."""
+    async with database.session() as session:
+        await session.execute(INSERT.format(count=count))  # type: ignore[arg-type]  a number alone
+        await session.fetch("SELECT pg_stat_force_next_flush()")
+
+
+async def test_tables_that_have_changed_much_are_looked_at_once(database: Database, database_url: str) -> None:
+    await insert_projects(database, vacuum.CHANGED_ROWS + 1)
+    await vacuum_changed(database)
+    assert ask(database_url, LOOKED_AT) == [("projects", 1, 1)]
+    await vacuum_changed(database)
+    assert ask(database_url, LOOKED_AT) == [("projects", 1, 1)]
+
+
+async def test_tables_that_have_changed_little_are_left_to_autovacuum(database: Database, database_url: str) -> None:
+    await insert_projects(database, vacuum.CHANGED_ROWS - 1)
+    await vacuum_changed(database)
+    assert ask(database_url, LOOKED_AT) == []
+
+
+async def test_after_an_import_the_lexical_index_answers_by_itself(manager: MemoryManager, database_url: str) -> None:
+    records = (
+        MemoryRecord(f"Service {number} of the fleet listens on port {number}.", "owner/project", layer="semantic")
+        for number in range(4_000)
+    )
+    report = await Loader(manager).run(records)
+    assert report.stored == 4_000
+    looked_at = {name: (vacuums, analyses) for name, vacuums, analyses in ask(database_url, LOOKED_AT)}
+    assert looked_at["postings_semantic"] == (1, 1)
+    assert looked_at["vectors_semantic"] == (0, 1), "taking dead vectors out of their index takes too long"
+    assert "postings_graph" not in looked_at
