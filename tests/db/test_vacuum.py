@@ -16,13 +16,13 @@ LOOKED_AT = """
 SELECT relname::text, vacuum_count, analyze_count FROM pg_stat_user_tables
 WHERE schemaname = 'athena' AND analyze_count > 0 ORDER BY relname
 """
-INSERT = "INSERT INTO athena.projects (name) SELECT 'owner/' || n FROM generate_series(1, {count}) AS n"
+INSERT = "INSERT INTO athena.projects (name) SELECT 'owner/' || n FROM generate_series(1, %(count)s) AS n"
 
 
 async def insert_projects(database: Database, count: int) -> None:
     """So many rows of one table, and the server told of them at once instead of within a second."""
     async with database.session() as session:
-        await session.execute(INSERT.format(count=count))  # type: ignore[arg-type]  a number alone
+        await session.execute(INSERT, {"count": count})
         await session.fetch("SELECT pg_stat_force_next_flush()")
 
 
