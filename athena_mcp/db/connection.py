@@ -63,7 +63,8 @@ class Connection(psycopg.AsyncConnection[Any]):
         async with anyio.create_task_group() as group:
             try:
                 with anyio.CancelScope(shield=True) as shield:
-                    group.start_soon(self._watch, over, shield)
+                    # Named, since anyio else makes a name of the connection's description.
+                    group.start_soon(self._watch, over, shield, name="watch")
                     await work()
             except psycopg.Error as error:
                 failure = error

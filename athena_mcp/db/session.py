@@ -102,14 +102,13 @@ class Session:
 
         What it locks is held no longer than the server takes, however busy this process is.
         """
-        begin, commit = Step("BEGIN", {}), Step("COMMIT", {})
         try:
-            answers = await self._send([begin, *steps, commit])
+            answers = await self._send(steps)
         except BaseException:  # whatever it is: put in order, then raised again
             with anyio.CancelScope(shield=True), suppress(psycopg.Error):  # a lost connection has rolled back already
                 await self._connection.rollback()
             raise
-        return answers[1:-1]
+        return answers
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

@@ -67,6 +67,9 @@ class StaticEmbedder:
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         import numpy as np
 
+        if len(texts) == 1:
+            # A batch is tokenized in threads; for a single text, waking them takes longer than all else.
+            return [self.word_vectors.vector(texts[0])]
         pooled = np.nan_to_num(self._model.embed(list(texts)))
         lengths = np.linalg.norm(pooled, axis=1, keepdims=True)
         return list(pooled / np.maximum(lengths, 1e-9))

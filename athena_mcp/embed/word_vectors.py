@@ -35,7 +35,7 @@ class WordVectors:
         import numpy as np
 
         if len(words) > self._capacity:
-            return np.stack([self._vector(word) for word in words])
+            return np.stack([self.vector(word) for word in words])
         unknown = [word for word in dict.fromkeys(words) if word not in self._rows]
         if len(self._rows) + len(unknown) > self._capacity:
             # Starting anew is as good as forgetting the oldest: what is used often is back at once.
@@ -43,10 +43,11 @@ class WordVectors:
             unknown = list(dict.fromkeys(words))
         for word in unknown:
             row = self._rows[word] = len(self._rows)
-            self._kept[row] = self._vector(word)
+            self._kept[row] = self.vector(word)
         return self._kept[[self._rows[word] for word in words]]
 
-    def _vector(self, word: str) -> Matrix:
+    def vector(self, word: str) -> Matrix:
+        """The row of one word, which is not kept; or of a whole text."""
         import numpy as np
 
         ids = self._token_ids(word)

@@ -30,19 +30,17 @@ from athena_mcp.model import (
 from athena_mcp.receipt import Receipt
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.merge import merge, says_more
+from athena_mcp.remember.near import NearDuplicates
 from athena_mcp.remember.prepare import NO_EDGE, Prepared, prepare
 from athena_mcp.remember.redact import Redactor
-from athena_mcp.remember.request import RememberRequest, content_hash, normalise, same_but_numbers, same_numbers
+from athena_mcp.remember.request import RememberRequest, content_hash
 from athena_mcp.search.scope import read_scope
 from athena_mcp.search.vector_arm import VectorArm
-from athena_mcp.search.vectors import NewVector, nearest, vector_steps
+from athena_mcp.search.vectors import NewVector, vector_steps
 
 if TYPE_CHECKING:
     from athena_mcp.embed.embedder import Vector
 
-NEAR_COSINE = 0.95
-"""Above this two texts say nearly the same, in the default embedder's space; they are named, never dropped."""
-NEAR_NAMED = 3
 INLINE_CHARS = 4_000
 """What is prepared on the event loop; handing less to a thread takes longer than preparing it."""
 _REPORTED_ON = frozenset({Layer.PROSPECTIVE, Layer.PROCEDURAL})
@@ -81,28 +79,23 @@ class RememberPipeline:
             prepared = replace(prepared, reason=_inherited(prepared))
         vector = await self._embed(prepared)
         request = prepared.request
-        async with self.database.session() as session:
-            scope, memory_id = await ensure_project_and_id(session, request.project, [GLOBAL_PROJECT])
-            if request.replaces is not None:
-                # What is put right for all projects stays in the scope of all.
-                target = await self._target(session, list(scope.values()), request)
-                if target is not None and target.project_id == scope.get(GLOBAL_PROJECT):
-                    request = replace(request, project=GLOBAL_PROJECT)
-            project_id = scope[request.project]
-            if request.replaces is None:  # which leaves as many as there were
-                await self._check_room(session, prepared, project_id)
-            near = await self._near(session, project_id, prepared, vector)
-            new = new_memory(prepared, project_id, memory_id, session_id)
-            steps = self._steps(new, vector)
-            if request.relations or request.replaces is not None or request.about is not None:
-                changes = await self._store_linked(session, list(scope.values()), prepared, new, steps)
-            else:
-                _, inserted, *_ = await session.commit_steps([lock_step([project_id]), *steps])
-                changes = Changes(stored=bool(inserted))
-            if not changes.stored and not changes.supersedes:
-                changes = await self._again(session, prepared, new, steps)
-            if not changes.stored:
-                return await self._duplicate(session, list(scope.values()), prepared, new, changes.supersedes)
+        async with NearDuplicates.beside(self.database, self.vectors.embedder_id) as near:
+            async with self.database.session() as session:
+                scope, memory_id = await ensure_project_and_id(session, request.project, [GLOBAL_PROJECT])
+                if request.replaces is not None:
+                    # What is put right for all projects stays in the scope of all.
+                    target = await self._target(session, list(scope.values()), request)
+                    if target is not None and target.project_id == scope.get(GLOBAL_PROJECT):
+                        request = replace(request, project=GLOBAL_PROJECT)
+                project_id = scope[request.project]
+                if request.replaces is None:  # which leaves as many as there were
+                    await self._check_room(session, prepared, project_id)
+                new = new_memory(prepared, project_id, memory_id, session_id)
+                near.look(new, vector)
+                changes = await self._store(session, list(scope.values()), prepared, new, self._steps(new, vector))
+                if not changes.stored:
+                    return await self._duplicate(session, list(scope.values()), prepared, new, changes.supersedes)
+            found = await near.found()
         return Receipt(
             id=new.id,
             layer=new.layer,
@@ -112,9 +105,23 @@ class RememberPipeline:
             layer_reason=prepared.reason,
             supersedes=changes.supersedes,
             updated=changes.updated,
-            near_duplicates=tuple(other for other in near if other not in changes.supersedes),
+            near_duplicates=tuple(other for other in found if other not in changes.supersedes),
             redactions=prepared.redactions or {},
         )
+
+    async def _store(
+        self, session: Session, scope: list[int], prepared: Prepared, new: NewMemory, steps: list[Step]
+    ) -> Changes:
+        """Store a memory unless it has a twin; a task that recurs takes the place of its finished one."""
+        request = prepared.request
+        if request.relations or request.replaces is not None or request.about is not None:
+            changes = await self._store_linked(session, scope, prepared, new, steps)
+        else:
+            _, inserted, *_ = await session.commit_steps([lock_step([new.project_id]), *steps])
+            changes = Changes(stored=bool(inserted))
+        if changes.stored or changes.supersedes:
+            return changes
+        return await self._again(session, prepared, new, steps)
 
     async def _in_the_layer_of_the_replaced(self, request: RememberRequest) -> tuple[RememberRequest, bool]:
         """The request, in the layer of what it replaces where it says nothing of its own layer; and whether it is."""
@@ -163,24 +170,6 @@ class RememberPipeline:
         except EmbedderUnavailable:
             return None
         return vector if vector.any() else None
-
-    async def _near(
-        self, session: Session, project_id: int, prepared: Prepared, vector: Vector | None
-    ) -> tuple[int, ...]:
-        """The memories that say nearly the same: with the same numbers, or the same but for numbers."""
-        embedder_id = self.vectors.embedder_id
-        if vector is None or embedder_id is None:
-            return ()
-        own = prepared.request.content
-        return tuple(
-            other.id
-            for other in await nearest(session, project_id, prepared.layer, embedder_id, vector, NEAR_NAMED + 1)
-            if normalise(other.content) != normalise(own)
-            and (
-                (other.cosine >= NEAR_COSINE and same_numbers(other.content, own))
-                or (prepared.layer is not Layer.EPISODIC and same_but_numbers(other.content, own))
-            )
-        )[:NEAR_NAMED]
 
     async def _store_linked(
         self, session: Session, scope: list[int], prepared: Prepared, new: NewMemory, steps: list[Step]

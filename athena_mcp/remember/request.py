@@ -132,5 +132,5 @@ def same_numbers(one: str, other: str) -> bool:
 
 
 def same_but_numbers(one: str, other: str) -> bool:
-    """Whether two texts are the same once every number is taken for any other: one of them is likely out of date."""
-    return normalise(_NUMBERS.sub("0", one)) == normalise(_NUMBERS.sub("0", other))
+    """Whether two normalised texts are the same once every number is taken for any other: one is likely out of date."""
+    return _NUMBERS.sub("0", one) == _NUMBERS.sub("0", other)
