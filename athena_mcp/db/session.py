@@ -102,13 +102,16 @@ class Session:
 
         What it locks is held no longer than the server takes, however busy this process is.
         """
+        # Without them it would be one transaction, too, but what fails no sooner than when it is committed would come
+        # where the driver expects no error, and cost the connection.
+        begin, commit = Step("BEGIN", {}), Step("COMMIT", {})
         try:
-            answers = await self._send(steps)
+            answers = await self._send([begin, *steps, commit])
         except BaseException:  # whatever it is: put in order, then raised again
             with anyio.CancelScope(shield=True), suppress(psycopg.Error):  # a lost connection has rolled back already
                 await self._connection.rollback()
             raise
-        return answers
+        return answers[1:-1]
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:

@@ -165,6 +165,17 @@ async def test_a_failed_statement_rolls_its_transaction_back_and_spares_the_sess
     assert ask(database_url, "SELECT name FROM athena.projects") == [("once",)]
 
 
+async def test_what_fails_no_sooner_than_at_the_commit_is_not_taken_for_stored(database: Database) -> None:
+    async with database.session() as session:
+        await session.execute("CREATE TABLE once (n integer UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+        insert = Step("INSERT INTO once VALUES (1)", {})
+        await session.commit_steps([insert])
+        with pytest.raises(StorageError, match="23505"):
+            await session.commit_steps([insert, Step("SELECT 1", {})])
+        await session.commit_steps([Step("INSERT INTO once VALUES (2)", {})])
+        assert await session.fetch("SELECT n FROM once ORDER BY n") == [(1,), (2,)]
+
+
 async def test_the_deadline_holds_after_a_transaction_that_was_rolled_back(database: Database) -> None:
     async with database.session() as session:
         with anyio.move_on_after(1000), pytest.raises(InvalidArgument):  # noqa: PT012  # leaving the block rolls back
