@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from athena_mcp.recall.content_terms import FUNCTION_WORDS, stem
+from athena_mcp.recall.spelling import alike_in_spelling
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,7 +80,7 @@ def read_closely(
 ) -> dict[int, Reading]:
     """A reading for each text by its id; `query` are the `reading_words` of the query, `weights` how much each tells.
 
-    Without `vectors` a word is met only by one of the same stem.
+    Without `vectors` a word is met only by one of the same stem or of like letters.
     """
     asked = _heaviest(query, weights)
     total = sum(weights[word] for word in asked)
@@ -164,7 +165,10 @@ def _heaviest(query: Sequence[str], weights: Mapping[str, float]) -> list[str]:
 
 
 def _similarity(asked: Sequence[str], words: Sequence[str], vectors: WordVectors | None) -> Matrix:
-    """A row for each word of the query, a column for each of the texts: 1 where the stem is the same."""
+    """A row for each word of the query, a column for each of the texts: 1 where the stem is the same.
+
+    Else as near as their vectors are, or their letters if those say more.
+    """
     import numpy as np
 
     stems: dict[str, list[int]] = {}
@@ -174,8 +178,11 @@ def _similarity(asked: Sequence[str], words: Sequence[str], vectors: WordVectors
         similarity = np.zeros((len(asked), len(words)), np.float32)
     else:
         similarity = np.clip(vectors.of(asked) @ vectors.of(words).T, 0.0, 0.999)
-    for row, word in enumerate(asked):
-        similarity[row, stems.get(stem(word), [])] = 1.0
+    asked_stems = [stem(word) for word in asked]
+    for row, other, score in alike_in_spelling(asked_stems, stems):
+        similarity[row, stems[other]] = np.maximum(similarity[row, stems[other]], score)
+    for row, own in enumerate(asked_stems):
+        similarity[row, stems.get(own, [])] = 1.0
     return similarity
 
 
