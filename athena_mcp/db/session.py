@@ -30,6 +30,9 @@ DEFAULT_STATEMENT_S = 10.0
 """The limit of a statement that runs under no deadline; what may take longer brings a deadline of its own."""
 CLOSE_ENOUGH = 0.9
 """A limit that is already set and at least this much of the one wanted is not set anew."""
+OVER = 1.015
+"""Nor is one that is too long by so little, which the statements before it under the same deadline have taken: it is
+within the slack of `db.deadline`."""
 LENT_MS = 500
 """A reader puts up with a limit of at least so much that somebody else has set; see `Session`."""
 
@@ -57,11 +60,21 @@ class Session:
     @overload
     async def fetch(self, statement: Statement, values: Values = None) -> list[tuple[Any, ...]]: ...
     @overload
-    async def fetch(self, statement: Statement, values: Values = None, *, rows: BaseRowFactory[Row]) -> list[Row]: ...
     async def fetch(
-        self, statement: Statement, values: Values = None, *, rows: BaseRowFactory[Any] = tuple_row
+        self, statement: Statement, values: Values = None, *, rows: BaseRowFactory[Row], binary: bool = False
+    ) -> list[Row]: ...
+    async def fetch(
+        self,
+        statement: Statement,
+        values: Values = None,
+        *,
+        rows: BaseRowFactory[Any] = tuple_row,
+        binary: bool = False,
     ) -> list[Any]:
-        """All rows of a query. Raises DeadlineExceeded, DatabaseUnavailable or StorageError."""
+        """All rows of a query. Raises DeadlineExceeded, DatabaseUnavailable or StorageError.
+
+        `binary` saves writing many numbers and times out and reading them again; for columns of built-in types.
+        """
         await checkpoint_if_cancelled()
         timeout_ms = self._timeout_ms()
         try:
@@ -69,17 +82,17 @@ class Session:
             if not lent:
                 await self._limit(timeout_ms)
             try:
-                return await self._fetch(statement, values, rows)
+                return await self._fetch(statement, values, rows, binary)
             except psycopg.errors.QueryCanceled:
                 if not lent:
                     raise
             await self._limit(self._timeout_ms())
-            return await self._fetch(statement, values, rows)
+            return await self._fetch(statement, values, rows, binary)
         except psycopg.Error as error:
             raise translate(error) from error
 
-    async def _fetch(self, statement: Statement, values: Values, rows: BaseRowFactory[Any]) -> list[Any]:
-        cursor = self._connection.cursor(row_factory=rows)
+    async def _fetch(self, statement: Statement, values: Values, rows: BaseRowFactory[Any], binary: bool) -> list[Any]:
+        cursor = self._connection.cursor(row_factory=rows, binary=binary)
         await cursor.execute(statement, values)
         return await _rows(cursor)
 
@@ -165,7 +178,7 @@ class Session:
 
     async def _limit(self, timeout_ms: int) -> None:
         connection = self._connection
-        if not timeout_ms * CLOSE_ENOUGH <= connection.statement_timeout_ms <= timeout_ms:
+        if not timeout_ms * CLOSE_ENOUGH <= connection.statement_timeout_ms <= timeout_ms * OVER:
             if timeout_ms > DEFAULT_STATEMENT_S * 1000:
                 # A little short, so that the next statements under the same deadline need no new one.
                 timeout_ms = int(timeout_ms * (1 + CLOSE_ENOUGH) / 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -324,7 +323,7 @@ async def search(session: Session, query: Search) -> list[Candidate]:
     )
     for edge in edges:
         known = found.get((edge.project_id, edge.id))
-        found[edge.project_id, edge.id] = dataclasses.replace(known, linked=edge.linked) if known else edge
+        found[edge.project_id, edge.id] = known._replace(linked=edge.linked) if known else edge
     return list(found.values())
 
 

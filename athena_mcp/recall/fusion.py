@@ -7,10 +7,10 @@ memory of one layer is comparable with one of another, since all are scored with
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from athena_mcp.model import Layer
 from athena_mcp.recall.reading import UNREAD, Reading
@@ -56,9 +56,8 @@ SESSION_BEST = 5
 """How many of its memories speak for a session; a long one is not better for being long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A candidate in its place. `score` has no unit; the parts add up to it."""
+class Ranked(NamedTuple):
+    """A candidate in its place. `score` has no unit; the parts add up to it. A tuple for the reason that one is."""
 
     candidate: Candidate
     score: float
@@ -95,14 +94,17 @@ def fuse(candidates: Iterable[Candidate], asked: Asked | None = None, weights: W
     best_lexical = max((row.lexical for row in merged), default=0.0)
     scale = max(best_lexical, weights.least_lexical * asked.whole_weight) or 1.0
     best_cosine = max((row.cosine or 0.0 for row in merged), default=0.0)
-    of_cosine, of_covered, of_linked, of_intended = weights.cosine, weights.covered, weights.linked, weights.intended
+    of_cosine, of_linked, of_intended = weights.cosine, weights.linked, weights.intended
     known_weight, kinds = asked.known_weight, asked.intended
+    of_covered = weights.covered if known_weight > 0 else 0.0
     ranked = []
-    # Every recall goes through here with hundreds of rows, so what can be is taken out of the loop, `share` included.
+    # Every recall goes through here with hundreds of rows, so what can be is taken out of the loop.
     for row in merged:
         lexical = row.lexical / scale
         cosine = of_cosine * (row.cosine / best_cosine) if row.cosine is not None and row.cosine > 0 else 0.0
-        covered = of_covered * share(row.covered, known_weight) if row.covered > 0 else 0.0
+        covered = row.covered
+        if covered > 0:
+            covered = of_covered * (covered / known_weight) if covered < known_weight else of_covered
         linked = of_linked * row.linked
         intended = of_intended if kinds and row.layer in kinds else 0.0
         score = lexical + cosine + covered + linked + intended
@@ -151,7 +153,6 @@ def with_context(
             if statement:
                 read += weights.heading * reading.heading
             score, covered = row.score - covered + context + read, 0.0
-        # Made anew: `dataclasses.replace` takes six times as long, and there are hundreds of rows.
         placed.append(
             Ranked(candidate, score, row.lexical, row.cosine, covered, row.linked, row.intended, context, read, reading)
         )
@@ -163,7 +164,7 @@ def _told(row: Ranked, reading: Reading, weights: Weights) -> Ranked:
     if not row.lexical or reading.telling == 1.0:
         return row
     lexical = row.lexical * min(MOST_TELLING, 1 + weights.telling * (reading.telling - 1))
-    return dataclasses.replace(row, score=row.score - row.lexical + lexical, lexical=lexical)
+    return row._replace(score=row.score - row.lexical + lexical, lexical=lexical)
 
 
 def session_scores(ranked: Iterable[Ranked]) -> dict[str, float]:
@@ -195,8 +196,7 @@ def merge(candidates: Iterable[Candidate]) -> Sequence[Candidate]:
         if known is None:
             merged[row.id] = row
             continue
-        merged[row.id] = dataclasses.replace(
-            known,
+        merged[row.id] = known._replace(
             lexical=max(known.lexical, row.lexical),
             covered=max(known.covered, row.covered),
             cosine=max((value for value in (known.cosine, row.cosine) if value is not None), default=None),

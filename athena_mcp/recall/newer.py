@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Mapping, Sequence
 
@@ -37,7 +36,7 @@ def newer_first(ranked: Sequence[Ranked], texts: Mapping[int, str]) -> list[Rank
         ]
         if rivals:
             ahead = max(rivals) + MARGIN - row.score
-            first[place] = dataclasses.replace(row, score=row.score + ahead, context=row.context + ahead)
+            first[place] = row._replace(score=row.score + ahead, context=row.context + ahead)
             changed = True
     return in_order([*first, *ranked[LOOKED_AT:]]) if changed else list(ranked)
 

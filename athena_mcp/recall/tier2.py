@@ -88,4 +88,4 @@ def _with_links(ranked: Sequence[Ranked], linked: Sequence[Candidate], asked: As
 def _prefer(row: Ranked, session_id: str) -> Ranked:
     if row.candidate.session_id != session_id:
         return row
-    return dataclasses.replace(row, score=row.score + OWN_SESSION, context=row.context + OWN_SESSION)
+    return row._replace(score=row.score + OWN_SESSION, context=row.context + OWN_SESSION)

@@ -91,11 +91,12 @@ class CueTable(Generic[MeaningT]):
 
     def find(self, text_words: Sequence[str]) -> list[CueMatch[MeaningT]]:
         """Every cue in the words, by position; at one position the longest first."""
+        words = tuple(text_words)
         return [
             CueMatch(meaning, " ".join(sequence), start)
-            for start, word in enumerate(text_words)
+            for start, word in enumerate(words)
             for sequence, meaning in self._by_first_word.get(word, ())
-            if tuple(text_words[start : start + len(sequence)]) == sequence
+            if words[start : start + len(sequence)] == sequence
         ]
 
     def first_by_meaning(self, text_words: Sequence[str]) -> dict[MeaningT, str]:

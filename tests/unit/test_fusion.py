@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -41,7 +40,7 @@ candidates = st.lists(
         day=st.integers(0, 3),
     ),
     max_size=30,
-).map(lambda rows: [replace(one, at=AT + timedelta(days=one.id % 4)) for one in rows])
+).map(lambda rows: [one._replace(at=AT + timedelta(days=one.id % 4)) for one in rows])
 
 
 def test_nothing_fused_is_nothing() -> None:
