@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
+from athena_mcp.beside import side_work
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import DEFAULT_STATEMENT_S
 from athena_mcp.errors import EmbedderUnavailable
@@ -61,17 +63,22 @@ class GroundReader:
         return scope
 
     async def lay(self, request: RecallRequest, scope: Scope | None = None) -> Groundwork:
-        """Embed the query once, weigh its terms once, and look what is due. `scope`: as just read."""
-        vector, problem = await self._embed(request.query)
+        """Embed the query once, weigh its terms once, and look what is due. `scope`: as just read.
+
+        The query is embedded while the database is busy.
+        """
         now = self.now()
         situation = _situation(request, now)
-        async with self.database.session(DEFAULT_STATEMENT_S, reading=True) as session:
-            if scope is None:
-                scope = await read_scope(session, request.scope)
-                self.vectors.notice(scope.embedder_id)
-            survey = await read_survey(
-                session, scope, request.query, _around(request), situation, _subjects(request, scope)
-            )
+        async with side_work() as side:
+            embedding = side.begin(partial(self._embed, request.query), "embedding")
+            async with self.database.session(DEFAULT_STATEMENT_S, reading=True) as session:
+                if scope is None:
+                    scope = await read_scope(session, request.scope)
+                    self.vectors.notice(scope.embedder_id)
+                survey = await read_survey(
+                    session, scope, request.query, _around(request), situation, _subjects(request, scope)
+                )
+            vector, problem = await embedding.value()
         if vector is not None and self.vectors.embedder is None:  # the store went over to another embedder
             vector, problem = None, self.vectors.degraded
         search = self._search(request, scope, survey, vector)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import checkpoint
 
+from athena_mcp.beside import side_work
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, LimitReached, StorageError
@@ -30,7 +33,7 @@ from athena_mcp.model import (
 from athena_mcp.receipt import Receipt
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.merge import merge, says_more
-from athena_mcp.remember.near import NearDuplicates
+from athena_mcp.remember.near import find_near
 from athena_mcp.remember.prepare import NO_EDGE, Prepared, prepare
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import RememberRequest, content_hash
@@ -41,6 +44,8 @@ from athena_mcp.search.vectors import NewVector, vector_steps
 if TYPE_CHECKING:
     from athena_mcp.embed.embedder import Vector
 
+NEAR_WAIT_S = 1.0
+"""A memory that is stored does not wait longer to be told so: whoever asks might take it for lost."""
 INLINE_CHARS = 4_000
 """What is prepared on the event loop; handing less to a thread takes longer than preparing it."""
 _REPORTED_ON = frozenset({Layer.PROSPECTIVE, Layer.PROCEDURAL})
@@ -77,11 +82,13 @@ class RememberPipeline:
         prepared = await self._prepare(request)
         if inherited:
             prepared = replace(prepared, reason=_inherited(prepared))
-        vector = await self._embed(prepared)
         request = prepared.request
-        async with NearDuplicates.beside(self.database, self.vectors.embedder_id) as near:
+        async with side_work() as side:
+            embedding = side.begin(partial(self._embed, prepared), "embedding")
             async with self.database.session() as session:
                 scope, memory_id = await ensure_project_and_id(session, request.project, [GLOBAL_PROJECT])
+            vector = await embedding.value()
+            async with self.database.session() as session:
                 if request.replaces is not None:
                     # What is put right for all projects stays in the scope of all.
                     target = await self._target(session, list(scope.values()), request)
@@ -91,11 +98,15 @@ class RememberPipeline:
                 if request.replaces is None:  # which leaves as many as there were
                     await self._check_room(session, prepared, project_id)
                 new = new_memory(prepared, project_id, memory_id, session_id)
-                near.look(new, vector)
+                near = side.begin(partial(self._find_near, new, vector), "near duplicates")
+                await checkpoint()  # so that the database has begun with it when the statements below are made ready
                 changes = await self._store(session, list(scope.values()), prepared, new, self._steps(new, vector))
                 if not changes.stored:
                     return await self._duplicate(session, list(scope.values()), prepared, new, changes.supersedes)
-            found = await near.found()
+            # No connection is held any more, so that searches that wait for one get theirs.
+            found: tuple[int, ...] = ()
+            with anyio.move_on_after(NEAR_WAIT_S):
+                found = await near.value()
         return Receipt(
             id=new.id,
             layer=new.layer,
@@ -170,6 +181,12 @@ class RememberPipeline:
         except EmbedderUnavailable:
             return None
         return vector if vector.any() else None
+
+    async def _find_near(self, new: NewMemory, vector: Vector | None) -> tuple[int, ...]:
+        embedder_id = self.vectors.embedder_id
+        if vector is None or embedder_id is None:
+            return ()
+        return await find_near(self.database, embedder_id, new, vector)
 
     async def _store_linked(
         self, session: Session, scope: list[int], prepared: Prepared, new: NewMemory, steps: list[Step]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from typing import Generic, Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
+from athena_mcp.beside import side_work
 from athena_mcp.errors import InvalidArgument, TransferError
 from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.transfer.jsonl import BadLine
@@ -103,17 +104,12 @@ class Loader:
         order = LinkOrder()
         batch = await self._ready(items)
         while batch:
-            following: _Kept[list[MemoryRecord | BadLine]] = _Kept()
-            stored: _Kept[None] = _Kept()
             # The next batch is read, checked and embedded while the database is busy with this one.
-            async with anyio.create_task_group() as side_by_side:
-                side_by_side.start_soon(following.keep, partial(self._ready, items))
-                await stored.keep(partial(self._place, batch, order))
-                if stored.failed:
-                    side_by_side.cancel_scope.cancel()
-            stored.result()
-            progress(len(batch))
-            batch = following.result()
+            async with side_work() as side:
+                following = side.begin(partial(self._ready, items), "next batch")
+                await self._place(batch, order)
+                progress(len(batch))
+                batch = await following.value()
         rest = order.rest()
         while held := list(itertools.islice(rest, self._batch_records)):
             await self._load(held)
@@ -191,34 +187,6 @@ class Loader:
             f"{problem}. Nothing of its batch was stored; {before:,} memories before it are. Correct it and import "
             "the file again (what is stored counts as duplicate), or pass --skip-bad."
         ) from cause
-
-
-class _Kept(Generic[T]):
-    """What a call came to, kept until it is asked for: its value, or its error."""
-
-    def __init__(self) -> None:
-        self._values: list[T] = []
-        self._error: BaseException | None = None
-
-    @property
-    def failed(self) -> bool:
-        """Whether it ended with an error."""
-        return self._error is not None
-
-    async def keep(self, call: Callable[[], Awaitable[T]]) -> None:
-        """Make the call."""
-        try:
-            self._values.append(await call())
-        except anyio.get_cancelled_exc_class():
-            raise
-        except BaseException as error:  # noqa: BLE001  # the border of a task: `result` raises it again
-            self._error = error
-
-    def result(self) -> T:
-        """What it returned, or raises what it raised."""
-        if self._error is not None:
-            raise self._error
-        return self._values[0]
 
 
 class _InThread(Generic[T]):

@@ -13,7 +13,7 @@ from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
-from athena_mcp.remember import near
+from athena_mcp.remember import near, pipeline
 from tests.db.stores import ask
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ async def test_a_search_that_hangs_in_the_database_keeps_no_receipt_back_and_cos
     await manager.remember(ONE, layer="semantic")
     with monkeypatch.context() as patched:
         patched.setattr(near, "nearest", hanging)
-        patched.setattr(near, "WAIT_S", 0.05)
+        patched.setattr(pipeline, "NEAR_WAIT_S", 0.05)
         with anyio.fail_after(10):
             receipts = [await manager.remember(f"Host {n} runs Debian.", layer="semantic") for n in range(5)]
     assert [receipt.status for receipt in receipts] == ["stored"] * 5
