@@ -20,8 +20,7 @@ from athena_mcp.layers.records import EVENT_REPEAT_S, NewMemory, insert_steps, n
 from athena_mcp.model import Layer, ProceduralDetails
 from athena_mcp.remember.edges import EdgeBatch
 from athena_mcp.remember.limits import WriteLimits
-from athena_mcp.remember.pipeline import new_memory
-from athena_mcp.remember.prepare import Prepared, prepare
+from athena_mcp.remember.prepare import Prepared, new_memory, prepare
 from athena_mcp.remember.record import LoadReport, MemoryRecord
 from athena_mcp.remember.redact import Redactor
 from athena_mcp.remember.request import check_request

@@ -17,7 +17,7 @@ from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, LimitReached, StorageError
 from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, give_up_key, supersede, touch
-from athena_mcp.layers.projects import ensure_project_and_id, lock_projects, lock_step
+from athena_mcp.layers.projects import ensure_project_and_id, lock_known_step, lock_projects
 from athena_mcp.layers.records import NewMemory, insert_steps
 from athena_mcp.layers.registry import layer_rooms
 from athena_mcp.model import (
@@ -31,12 +31,13 @@ from athena_mcp.model import (
     SemanticKind,
 )
 from athena_mcp.receipt import Receipt
+from athena_mcp.remember.ahead import Ahead, Known
 from athena_mcp.remember.limits import WriteLimits
 from athena_mcp.remember.merge import merge, says_more
 from athena_mcp.remember.near import find_near
-from athena_mcp.remember.prepare import NO_EDGE, Prepared, prepare
+from athena_mcp.remember.prepare import NO_EDGE, Prepared, new_memory, prepare
 from athena_mcp.remember.redact import Redactor
-from athena_mcp.remember.request import RememberRequest, content_hash
+from athena_mcp.remember.request import RememberRequest
 from athena_mcp.search.scope import read_scope
 from athena_mcp.search.vector_arm import VectorArm
 from athena_mcp.search.vectors import NewVector, vector_steps
@@ -70,6 +71,7 @@ class RememberPipeline:
     vectors: VectorArm
     redactor: Redactor
     limits: WriteLimits = field(default_factory=WriteLimits)
+    ahead: Ahead = field(default_factory=Ahead)
 
     async def remember(self, request: RememberRequest, *, session_id: str) -> Receipt:
         """Store a memory; `session_id` is used when the request names none. The receipt is given after the commit.
@@ -82,12 +84,26 @@ class RememberPipeline:
         prepared = await self._prepare(request)
         if inherited:
             prepared = replace(prepared, reason=_inherited(prepared))
+        known = None if _changes_others(prepared.request) else self.ahead.take(prepared.request.project)
+        if known is not None:
+            try:
+                return await self._remember(prepared, known, session_id=session_id)
+            except StorageError:
+                # Nothing is stored then. Should it not be for what was known, it comes again.
+                self.ahead.forget()
+        return await self._remember(prepared, None, session_id=session_id)
+
+    async def _remember(self, prepared: Prepared, known: Known | None, *, session_id: str) -> Receipt:
         request = prepared.request
         async with side_work() as side:
-            embedding = side.begin(partial(self._embed, prepared), "embedding")
-            async with self.database.session() as session:
-                scope, memory_id = await ensure_project_and_id(session, request.project, [GLOBAL_PROJECT])
-            vector = await embedding.value()
+            if known is not None:
+                scope, memory_id = {request.project: known.project_id}, known.memory_id
+                vector = await self._embed(prepared)
+            else:
+                embedding = side.begin(partial(self._embed, prepared), "embedding")
+                async with self.database.session() as session:
+                    scope, memory_id = await ensure_project_and_id(session, request.project, [GLOBAL_PROJECT])
+                vector = await embedding.value()
             async with self.database.session() as session:
                 if request.replaces is not None:
                     # What is put right for all projects stays in the scope of all.
@@ -125,10 +141,12 @@ class RememberPipeline:
     ) -> Changes:
         """Store a memory unless it has a twin; a task that recurs takes the place of its finished one."""
         request = prepared.request
-        if request.relations or request.replaces is not None or request.about is not None:
+        if _changes_others(request):
             changes = await self._store_linked(session, scope, prepared, new, steps)
         else:
-            _, inserted, *_ = await session.commit_steps([lock_step([new.project_id]), *steps])
+            lock = lock_known_step(new.project_id, request.project, new.id)
+            locked, inserted, *_ = await session.commit_steps([lock, *steps])
+            self.ahead.keep(request.project, new.project_id, locked[0][0])
             changes = Changes(stored=bool(inserted))
         if changes.stored or changes.supersedes:
             return changes
@@ -343,6 +361,11 @@ class RememberPipeline:
         return None
 
 
+def _changes_others(request: RememberRequest) -> bool:
+    """Whether storing it may change other memories, or needs to look at them."""
+    return bool(request.relations) or request.replaces is not None or request.about is not None
+
+
 def _length(detail: object) -> int:
     """About how many characters a detail has; what is nested deeper is refused before it is searched."""
     if isinstance(detail, str):
@@ -362,23 +385,3 @@ def _check_reported(target: Target) -> None:
     """Refuse a report that would change what has been replaced. Raises InvalidArgument."""
     if target.superseded_by is not None and target.layer in _REPORTED_ON:
         raise InvalidArgument("about", f"{target.id} was replaced by {target.superseded_by}; report on that one")
-
-
-def new_memory(prepared: Prepared, project_id: int, memory_id: int, session_id: str) -> NewMemory:
-    """The row of a prepared memory."""
-    request = prepared.request
-    return NewMemory(
-        project_id=project_id,
-        id=memory_id,
-        layer=prepared.layer,
-        content=request.content,
-        content_hash=content_hash(request.content),
-        session_id=request.session_id or session_id,
-        details=prepared.details,
-        also=prepared.also,
-        occurred_at=request.occurred_at,
-        tags=request.tags,
-        importance=request.importance,
-        key=request.key,
-        about=request.about,
-    )

@@ -10,6 +10,7 @@ from typing import Any
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.layers import episodic
 from athena_mcp.layers.prospective import TaskMove
+from athena_mcp.layers.records import NewMemory
 from athena_mcp.layers.registry import parse_details
 from athena_mcp.model import (
     GLOBAL_PROJECT,
@@ -28,7 +29,7 @@ from athena_mcp.model import (
 from athena_mcp.remember.classify import classify
 from athena_mcp.remember.project_names import LOOKS_SECRET
 from athena_mcp.remember.redact import Redacted, Redactor
-from athena_mcp.remember.request import RememberRequest
+from athena_mcp.remember.request import RememberRequest, content_hash
 from athena_mcp.validation import check_choice, check_text, check_time
 
 MAX_DETAIL_DEPTH = 4
@@ -197,3 +198,23 @@ def found_by(tags: Sequence[str], details: Details, relations: Sequence[Relation
             pass
     lines += [f"{edge.subject} {edge.relation} {edge.object}" for edge in relations]
     return "\n".join(lines)[:MAX_CONTENT_CHARS]
+
+
+def new_memory(prepared: Prepared, project_id: int, memory_id: int, session_id: str) -> NewMemory:
+    """The row of a prepared memory."""
+    request = prepared.request
+    return NewMemory(
+        project_id=project_id,
+        id=memory_id,
+        layer=prepared.layer,
+        content=request.content,
+        content_hash=content_hash(request.content),
+        session_id=request.session_id or session_id,
+        details=prepared.details,
+        also=prepared.also,
+        occurred_at=request.occurred_at,
+        tags=request.tags,
+        importance=request.importance,
+        key=request.key,
+        about=request.about,
+    )
