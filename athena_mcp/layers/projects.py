@@ -30,7 +30,7 @@ UNION ALL SELECT name, id FROM athena.projects WHERE name = ANY (%(names)s::text
 """
 _ENSURE_AND_ID = _ENSURE + " UNION ALL SELECT NULL, nextval(pg_get_serial_sequence('athena.memories', 'id'))"
 _LOCK = "SELECT athena.lock_projects(%(projects)s)"
-_LOCK_KNOWN = "SELECT athena.lock_known(%(project)s, %(name)s, %(memory)s)"
+_LOCK_KNOWN = "SELECT athena.lock_known(%(project)s, %(name)s, %(memory)s::bigint)"
 _LIVE = "SELECT coalesce(sum(memories), 0)::bigint FROM athena.layer_totals WHERE project_id = %(project)s"
 _COUNTS = """
 SELECT p.name, coalesce(sum(t.memories), 0)::bigint
@@ -67,10 +67,10 @@ def lock_step(project_ids: Sequence[int]) -> Step:
     return Step(_LOCK, {"projects": list(project_ids)})
 
 
-def lock_known_step(project_id: int, name: str, memory_id: int) -> Step:
-    """How to take the write lock of a project whose id is known from before, for a memory whose id is.
+def lock_known_step(project_id: int, name: str, memory_id: int | None) -> Step:
+    """How to take the write lock of a project whose id is known from before, for a memory whose id is, if it is given.
 
-    It brings a fresh id for the next memory, and fails where the project has another id, or a memory has that one.
+    It brings a fresh id for the next memory, and fails where the project has another id, or an id was drawn since.
     """
     return Step(_LOCK_KNOWN, {"project": project_id, "name": name, "memory": memory_id})
 

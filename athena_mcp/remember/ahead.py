@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from typing import NamedTuple
 
 MAX_PROJECTS = 1_000
-MAX_IDS = 64
-"""As many as are stored at once, and more; one that is never used is a gap."""
+REST = 20
+"""After so many memories it is tried again where others store, too, whose ids come between."""
 
 
 class Known(NamedTuple):
@@ -18,18 +18,26 @@ class Known(NamedTuple):
 
 
 class Ahead:
-    """The ids of projects, and ids for memories; of one process, on one event loop."""
+    """The ids of projects, and the id for the next memory of this process; on one event loop.
+
+    Ids are in the order in which memories are stored, so the next one holds only until somebody draws another.
+    """
 
     def __init__(self) -> None:
         self._projects: OrderedDict[str, int] = OrderedDict()
-        self._ids: deque[int] = deque(maxlen=MAX_IDS)
+        self._memory_id: int | None = None
+        self._rest = 0
 
     def take(self, project: str) -> Known | None:
         """What is known for a memory of this project; its id is given to nobody else."""
-        project_id = self._projects.get(project)
-        if project_id is None or not self._ids:
+        if self._rest:
+            self._rest -= 1
             return None
-        return Known(project_id, self._ids.popleft())
+        project_id, memory_id = self._projects.get(project), self._memory_id
+        if project_id is None or memory_id is None:
+            return None
+        self._memory_id = None
+        return Known(project_id, memory_id)
 
     def keep(self, project: str, project_id: int, memory_id: int) -> None:
         """Keep a project's id, and a fresh id for a memory of whichever project."""
@@ -37,9 +45,13 @@ class Ahead:
         self._projects.move_to_end(project)
         if len(self._projects) > MAX_PROJECTS:
             self._projects.popitem(last=False)
-        self._ids.append(memory_id)
+        self._memory_id = memory_id
 
-    def forget(self) -> None:
-        """Know nothing: something of it did not hold."""
+    def overtaken(self) -> None:
+        """This process has drawn another id."""
+        self._memory_id = None
+
+    def refused(self) -> None:
+        """Something of it did not hold: know nothing, and rest."""
         self._projects.clear()
-        self._ids.clear()
+        self._memory_id, self._rest = None, REST

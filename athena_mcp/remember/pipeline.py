@@ -90,7 +90,7 @@ class RememberPipeline:
                 return await self._remember(prepared, known, session_id=session_id)
             except StorageError:
                 # Nothing is stored then. Should it not be for what was known, it comes again.
-                self.ahead.forget()
+                self.ahead.refused()
         return await self._remember(prepared, None, session_id=session_id)
 
     async def _remember(self, prepared: Prepared, known: Known | None, *, session_id: str) -> Receipt:
@@ -101,6 +101,7 @@ class RememberPipeline:
                 vector = await self._embed(prepared)
             else:
                 embedding = side.begin(partial(self._embed, prepared), "embedding")
+                self.ahead.overtaken()
                 async with self.database.session() as session:
                     scope, memory_id = await ensure_project_and_id(session, request.project, [GLOBAL_PROJECT])
                 vector = await embedding.value()
@@ -116,7 +117,8 @@ class RememberPipeline:
                 new = new_memory(prepared, project_id, memory_id, session_id)
                 near = side.begin(partial(self._find_near, new, vector), "near duplicates")
                 await checkpoint()  # so that the database has begun with it when the statements below are made ready
-                changes = await self._store(session, list(scope.values()), prepared, new, self._steps(new, vector))
+                steps = self._steps(new, vector)
+                changes = await self._store(session, list(scope.values()), prepared, new, steps, known)
                 if not changes.stored:
                     return await self._duplicate(session, list(scope.values()), prepared, new, changes.supersedes)
             # No connection is held any more, so that searches that wait for one get theirs.
@@ -137,14 +139,20 @@ class RememberPipeline:
         )
 
     async def _store(
-        self, session: Session, scope: list[int], prepared: Prepared, new: NewMemory, steps: list[Step]
+        self,
+        session: Session,
+        scope: list[int],
+        prepared: Prepared,
+        new: NewMemory,
+        steps: list[Step],
+        known: Known | None,
     ) -> Changes:
         """Store a memory unless it has a twin; a task that recurs takes the place of its finished one."""
         request = prepared.request
         if _changes_others(request):
             changes = await self._store_linked(session, scope, prepared, new, steps)
         else:
-            lock = lock_known_step(new.project_id, request.project, new.id)
+            lock = lock_known_step(new.project_id, request.project, known and known.memory_id)
             locked, inserted, *_ = await session.commit_steps([lock, *steps])
             self.ahead.keep(request.project, new.project_id, locked[0][0])
             changes = Changes(stored=bool(inserted))

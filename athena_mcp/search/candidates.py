@@ -172,8 +172,7 @@ def candidates_sql(layer: Layer, shape: Shape) -> SQL:
         near=near,
         found=" UNION ALL ".join(found),
         filter=_FILTER.format(row="a") if shape.filtered else "",
-        cosine="1 - (v.embedding <=> %(vector)s::halfvec)" if shape.vector else "NULL::float8",
-        joined=_OWN_VECTOR.format(layer=layer.value) if shape.vector else "",
+        cosine=_COSINE.format(layer=layer.value) if shape.vector else "NULL::float8",
     )
     # Put together from the constants below and the names of an enumeration; no caller's text gets here.
     return SQL(text)
@@ -234,12 +233,13 @@ SELECT m.id, m.project_id, m.layer::text AS layer, m.at, m.session_id, m.importa
     {cosine} AS cosine
 FROM chosen c
 JOIN athena.memories m ON m.project_id = c.project_id AND m.id = c.memory_id
-{joined}
 """
 
-_OWN_VECTOR = """
-LEFT JOIN athena.vectors_{layer} v
-    ON v.project_id = c.project_id AND v.memory_id = c.memory_id AND v.embedder_id = %(embedder)s
+# The vectors of what the words alone have found are looked up for it.
+_COSINE = """
+    1 - coalesce(c.distance, (
+        SELECT v.embedding <=> %(vector)s::halfvec FROM athena.vectors_{layer} v
+        WHERE v.project_id = c.project_id AND v.memory_id = c.memory_id AND v.embedder_id = %(embedder)s))
 """
 
 _FILTER = """

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import anyio
 import pytest
 
+from athena_mcp.app import open_app
+from athena_mcp.config import Settings
 from athena_mcp.manager import MemoryManager
 from athena_mcp.remember import pipeline
-from athena_mcp.remember.ahead import MAX_IDS, MAX_PROJECTS, Ahead
+from athena_mcp.remember.ahead import MAX_PROJECTS, REST, Ahead
 from tests.db.invariants import check_store
 from tests.db.stores import ask
 
@@ -69,27 +72,46 @@ async def test_what_was_known_and_no_longer_holds_costs_nothing(
     check_store(database_url)
 
 
-async def test_memories_at_once_have_ids_of_their_own(manager: MemoryManager, database_url: str) -> None:
-    await manager.remember("The cache is Redis.", layer="semantic")
-    for _ in range(2):
+async def test_memories_at_once_and_of_two_processes_have_ids_in_the_order_of_storing(
+    manager: MemoryManager, database_url: str, other_settings: Settings
+) -> None:
+    async with open_app(replace(other_settings, project="owner/project")) as app:
+        other = await app.manager()
+        stored: list[int] = []
+        for number in range(2 * REST + 5):
+            one = manager if number % 3 else other
+            stored.append((await one.remember(f"Host {number} runs Debian.", layer="semantic")).id)
+        assert stored == sorted(stored)
         async with anyio.create_task_group() as tasks:
             for number in range(20):
-                tasks.start_soon(manager.remember, f"Host {number} of rack {_} runs Debian.")
-    assert ask(database_url, "SELECT count(*), count(DISTINCT id) FROM athena.memories") == [(41, 41)]
+                tasks.start_soon(manager.remember, f"Rack {number} is full.")
+                tasks.start_soon(other.remember, f"Rack {number} is empty.")
+        last = await manager.remember("After all of them.")
+    assert ask(database_url, "SELECT count(*), max(id) FROM athena.memories") == [(len(stored) + 41, last.id)]
     check_store(database_url)
 
 
-def test_what_is_kept_is_given_once_and_bounded() -> None:
+def test_what_is_kept_is_given_once_and_not_when_it_was_overtaken() -> None:
     ahead = Ahead()
     assert ahead.take("a") is None
     ahead.keep("a", 1, 10)
     assert ahead.take("b") is None
     assert ahead.take("a") == (1, 10)
     assert ahead.take("a") is None, "an id is given to one alone"
-    for number in range(MAX_PROJECTS + 1):
-        ahead.keep(f"p{number}", number, number)
+    ahead.keep("a", 1, 11)
+    ahead.overtaken()
     assert ahead.take("a") is None
+    for number in range(MAX_PROJECTS + 1):
+        ahead.keep(f"p{number}", number, 20 + number)
     assert ahead.take("p0") is None
-    assert ahead.take("p1") == (1, MAX_PROJECTS + 1 - MAX_IDS)
-    ahead.forget()
-    assert ahead.take("p1") is None
+    assert ahead.take("p1") == (1, 20 + MAX_PROJECTS)
+
+
+def test_what_was_refused_is_not_tried_again_at_once() -> None:
+    ahead = Ahead()
+    ahead.keep("a", 1, 10)
+    ahead.refused()
+    for _ in range(REST):
+        ahead.keep("a", 1, 11)
+        assert ahead.take("a") is None
+    assert ahead.take("a") == (1, 11)
