@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 import anyio
 import anyio.abc
+from anyio.lowlevel import checkpoint_if_cancelled
 
 T = TypeVar("T")
 
@@ -21,10 +22,13 @@ class Running(Generic[T]):
         self._error: BaseException | None = None
 
     async def value(self) -> T:
-        """Wait for it. What it returned, or raises what it raised."""
+        """Wait for it. What it returned, or raises what it raised; RuntimeError when it was cancelled."""
         await self._over.wait()
         if self._error is not None:
             raise self._error
+        if not self._values:
+            await checkpoint_if_cancelled()  # most likely with its caller, who hears of it so
+            raise RuntimeError("It was cancelled and came to nothing.")
         return self._values[0]
 
     async def run(self, call: Callable[[], Awaitable[T]]) -> None:
@@ -35,7 +39,8 @@ class Running(Generic[T]):
             raise
         except BaseException as error:  # noqa: BLE001  the border of a task: `value` raises it again
             self._error = error
-        self._over.set()
+        finally:
+            self._over.set()
 
 
 class SideWork:

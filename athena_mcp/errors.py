@@ -59,6 +59,10 @@ class StorageError(AthenaError):
     """PostgreSQL refused a statement for a reason that is not the caller's."""
 
 
+class OutOfDate(StorageError):
+    """What this process had kept of the store does not hold any more; nothing was stored."""
+
+
 class MigrationError(StorageError):
     """The schema could not be brought up to date."""
 

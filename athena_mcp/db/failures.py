@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg
 import psycopg_pool
 
-from athena_mcp.errors import AthenaError, DatabaseUnavailable, DeadlineExceeded, StorageError
+from athena_mcp.errors import AthenaError, DatabaseUnavailable, DeadlineExceeded, OutOfDate, StorageError
 
 
 def translate(error: psycopg.Error) -> AthenaError:
@@ -29,6 +29,8 @@ def translate(error: psycopg.Error) -> AthenaError:
                 "The database account may not do this: it does not own the schema 'athena', or was not admitted to the "
                 "project; nothing was changed."
             )
+        case psycopg.Error(sqlstate="AT001"):
+            return OutOfDate("The store has changed in the meantime; try again.")
         case psycopg.OperationalError() | psycopg.InterfaceError():
             return DatabaseUnavailable("The connection to the database was lost; try again.")
         case _:

@@ -30,7 +30,7 @@ DEFAULT_STATEMENT_S = 10.0
 """The limit of a statement that runs under no deadline; what may take longer brings a deadline of its own."""
 CLOSE_ENOUGH = 0.9
 """A limit that is already set and at least this much of the one wanted is not set anew."""
-OVER = 1.015
+OVER_MS, OVER_SHARE = 15.0, 0.015
 """Nor is one that is too long by so little, which the statements before it under the same deadline have taken: it is
 within the slack of `db.deadline`."""
 LENT_MS = 500
@@ -178,7 +178,8 @@ class Session:
 
     async def _limit(self, timeout_ms: int) -> None:
         connection = self._connection
-        if not timeout_ms * CLOSE_ENOUGH <= connection.statement_timeout_ms <= timeout_ms * OVER:
+        most_ms = timeout_ms + min(OVER_MS, OVER_SHARE * timeout_ms)
+        if not timeout_ms * CLOSE_ENOUGH <= connection.statement_timeout_ms <= most_ms:
             if timeout_ms > DEFAULT_STATEMENT_S * 1000:
                 # A little short, so that the next statements under the same deadline need no new one.
                 timeout_ms = int(timeout_ms * (1 + CLOSE_ENOUGH) / 2)

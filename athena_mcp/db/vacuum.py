@@ -6,9 +6,11 @@ of asking their index, and looks every entry of the lexical index up in its tabl
 
 from __future__ import annotations
 
-import anyio
+from functools import partial
+
 from psycopg.sql import SQL, Identifier
 
+from athena_mcp.bounded import within
 from athena_mcp.db.pool import Database
 
 CHANGED_ROWS = 1_000
@@ -24,8 +26,10 @@ WHERE s.schemaname = 'athena' AND c.relkind = 'r'
     AND s.n_mod_since_analyze > greatest(%(rows)s, %(fraction)s * c.reltuples)
 ORDER BY s.relname
 """
-_VACUUM = SQL("VACUUM (ANALYZE) {table}")
-_ANALYZE = SQL("ANALYZE {table}")
+# One that is being looked at already, or indexed, is left alone: who builds an index waits for all that began before,
+# and would wait for ever for somebody who waits for its lock.
+_VACUUM = SQL("VACUUM (ANALYZE, SKIP_LOCKED) {table}")
+_ANALYZE = SQL("ANALYZE (SKIP_LOCKED) {table}")
 
 
 async def vacuum_changed(database: Database) -> None:
@@ -35,7 +39,6 @@ async def vacuum_changed(database: Database) -> None:
     """
     async with database.own_session() as session:
         changed = await session.fetch(_CHANGED, {"rows": CHANGED_ROWS, "fraction": CHANGED_FRACTION})
-        with anyio.fail_after(VACUUM_S):
-            for name, only_analyze in changed:
-                statement = _ANALYZE if only_analyze else _VACUUM
-                await session.execute(statement.format(table=Identifier("athena", name)))
+        for name, only_analyze in changed:
+            statement = (_ANALYZE if only_analyze else _VACUUM).format(table=Identifier("athena", name))
+            await within(VACUUM_S, partial(session.execute, statement))

@@ -14,6 +14,8 @@ SHARED_CHARS = 4
 """Fewer letters in common are chance. Of 3 to 5 tried, 4 is best on the development cases, by little."""
 LONGEST_CHARS = 40
 """A longer word has too many parts to look each of them up, and is no word."""
+MOST_BEGINNINGS = 100
+"""Words with one beginning that are looked at; more of them are numbered names, and take time."""
 ALIKE = 0.8
 """What words are worth to each other that have all letters in common. From .6 to 1 it makes no difference."""
 LEAST = 0.3
@@ -43,8 +45,8 @@ def alike_in_spelling(asked: Sequence[str], stems: Iterable[str]) -> Iterator[Al
             continue
         scores = {other: _part(own, other) for other in longer if own in other}
         scores |= {other: _part(other, own) for other in known.intersection(_parts(own))}
-        # One that begins alike shares as much as it contains, at least.
-        scores |= {other: _beginning(own, other) for other in beginnings.get(own[:SHARED_CHARS], ())}
+        for other in beginnings.get(own[:SHARED_CHARS], ())[:MOST_BEGINNINGS]:
+            scores[other] = max(_beginning(own, other), scores.get(other, 0.0))
         scores.pop(own, None)
         yield from (Alike(place, other, score) for other, score in scores.items() if score > LEAST)
 

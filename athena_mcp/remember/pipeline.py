@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 from athena_mcp.beside import side_work
 from athena_mcp.db.pool import Database
 from athena_mcp.db.session import Session, Step
-from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, LimitReached, StorageError
+from athena_mcp.errors import EmbedderUnavailable, InvalidArgument, LimitReached, OutOfDate, StorageError
 from athena_mcp.layers import graph, procedural, prospective
 from athena_mcp.layers.history import Target, Twin, find_by_key, find_target, find_twin, give_up_key, supersede, touch
 from athena_mcp.layers.projects import ensure_project_and_id, lock_known_step, lock_projects
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 
 NEAR_WAIT_S = 1.0
 """A memory that is stored does not wait longer to be told so: whoever asks might take it for lost."""
+NEAR_END_S = 2.0
+"""Ending a statement that hangs takes half of it at most (`db.connection`)."""
 INLINE_CHARS = 4_000
 """What is prepared on the event loop; handing less to a thread takes longer than preparing it."""
 _REPORTED_ON = frozenset({Layer.PROSPECTIVE, Layer.PROCEDURAL})
@@ -88,8 +90,7 @@ class RememberPipeline:
         if known is not None:
             try:
                 return await self._remember(prepared, known, session_id=session_id)
-            except StorageError:
-                # Nothing is stored then. Should it not be for what was known, it comes again.
+            except (OutOfDate, LimitReached):  # it may be another project's limit
                 self.ahead.refused()
         return await self._remember(prepared, None, session_id=session_id)
 
@@ -121,9 +122,11 @@ class RememberPipeline:
                 changes = await self._store(session, list(scope.values()), prepared, new, steps, known)
                 if not changes.stored:
                     return await self._duplicate(session, list(scope.values()), prepared, new, changes.supersedes)
-            # No connection is held any more, so that searches that wait for one get theirs.
+            # No connection is held any more, so that searches that wait for one get theirs. What is stored must be
+            # acknowledged, so they get none of the time that ending them may take.
             found: tuple[int, ...] = ()
-            with anyio.move_on_after(NEAR_WAIT_S):
+            left_s = anyio.current_effective_deadline() - anyio.current_time() - NEAR_END_S
+            with anyio.move_on_after(min(NEAR_WAIT_S, left_s)):
                 found = await near.value()
         return Receipt(
             id=new.id,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+import athena_mcp.manager as manager_module
 from athena_mcp.app import open_app
 from athena_mcp.config import Settings
 from athena_mcp.db.session import Session
@@ -58,6 +59,23 @@ async def test_a_search_that_hangs_in_the_database_keeps_no_receipt_back_and_cos
     again = await manager.remember(OTHER, layer="semantic")
     assert len(again.near_duplicates) == 1
     assert (await manager.stats("database"))["database"]["lost"] == 0
+
+
+async def test_a_receipt_comes_before_the_deadline_though_a_search_hangs(
+    manager: MemoryManager, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is stored must not be reported as an error, however late it was stored."""
+
+    async def hanging(session: Session, *_: Any) -> list[Neighbour]:
+        await session.execute("SELECT pg_sleep(600)")
+        return []
+
+    monkeypatch.setattr(near, "nearest", hanging)
+    monkeypatch.setattr(manager_module, "WRITE_S", 2.5)
+    with anyio.fail_after(10):
+        receipt = await manager.remember(ONE, layer="semantic")
+    assert receipt.status == "stored"
+    assert ask(database_url, "SELECT id FROM athena.memories") == [(receipt.id,)]
 
 
 async def test_one_connection_is_enough(settings: Settings, static_embedder: StaticEmbedder) -> None:

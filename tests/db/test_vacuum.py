@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import anyio
+import anyio.to_thread
+import psycopg
 import pytest
 
 from athena_mcp.db import vacuum
@@ -17,6 +20,7 @@ SELECT relname::text, vacuum_count, analyze_count FROM pg_stat_user_tables
 WHERE schemaname = 'athena' AND analyze_count > 0 ORDER BY relname
 """
 INSERT = "INSERT INTO athena.projects (name) SELECT 'owner/' || n FROM generate_series(1, %(count)s) AS n"
+BUILD = "CREATE INDEX CONCURRENTLY by_length ON athena.projects (length(name))"
 
 
 async def insert_projects(database: Database, count: int) -> None:
@@ -51,3 +55,21 @@ async def test_after_an_import_the_lexical_index_answers_by_itself(manager: Memo
     assert looked_at["postings_semantic"] == (1, 1)
     assert looked_at["vectors_semantic"] == (0, 1), "taking dead vectors out of their index takes too long"
     assert "postings_graph" not in looked_at
+
+
+async def test_a_table_whose_index_is_being_built_is_left_alone(database: Database, database_url: str) -> None:
+    """Whoever waits for the builder's lock is waited for by the builder."""
+    await insert_projects(database, vacuum.CHANGED_ROWS + 1)
+    building = "SELECT 1 FROM pg_stat_progress_create_index WHERE phase LIKE 'waiting for %'"
+    with psycopg.connect(database_url) as writer:
+        writer.execute("INSERT INTO athena.projects (name) VALUES ('owner/writer')")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.to_thread.run_sync, ask, database_url, BUILD)
+            while not ask(database_url, building):  # noqa: ASYNC110  the server has no event to wait for
+                await anyio.sleep(0.005)  # between two looks at the server
+            with anyio.fail_after(5):
+                await vacuum_changed(database)
+            writer.commit()
+    assert ask(database_url, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'athena.by_length'::regclass") == [
+        (True,)
+    ]

@@ -82,3 +82,14 @@ async def test_cancelling_the_caller_cancels_both_and_is_seen_as_a_cancellation(
     assert ended.is_set()
     with anyio.fail_after(1):
         await anyio.lowlevel.checkpoint()  # nothing of the cancellation is left
+
+
+async def test_what_was_cancelled_by_itself_leaves_nobody_waiting() -> None:
+    async def call() -> None:
+        raise anyio.get_cancelled_exc_class()
+
+    with anyio.fail_after(1):
+        async with side_work() as side:
+            running = side.begin(call, "call")
+            with pytest.raises(RuntimeError, match="came to nothing"):
+                await running.value()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from athena_mcp.recall.spelling import ALIKE, LEAST, LONGEST_CHARS, alike_in_spelling
+from athena_mcp.recall.spelling import ALIKE, LEAST, LONGEST_CHARS, MOST_BEGINNINGS, alike_in_spelling
 
 
 def scores(own: str, *others: str) -> dict[str, float]:
@@ -17,6 +17,7 @@ def scores(own: str, *others: str) -> dict[str, float]:
         ("parametriz", "parametrization", ALIKE * 20 / 25),
         ("datenbank", "datenbankverbindung", ALIKE * 18 / 28),
         ("timeout", "readtimeouterror", ALIKE * 7 / 16),
+        ("abcdxyz", "abcdabcdxyz", ALIKE * 7 / 11),  # contained, which is more than the beginning
     ],
 )
 def test_words_are_alike_that_share_a_beginning_or_contain_each_other(own: str, other: str, expected: float) -> None:
@@ -52,3 +53,8 @@ def test_every_pair_is_told_once_with_its_place_and_within_bounds() -> None:
 def test_a_word_without_an_end_takes_no_time() -> None:
     endless = "ab" * 50_000
     assert list(alike_in_spelling([endless] * 48, [endless, "abab"])) == []
+
+
+def test_of_words_with_one_beginning_only_so_many_are_looked_at() -> None:
+    numbered = [f"host{'abcdefghij'[n // 100]}{'abcdefghij'[n // 10 % 10]}{'abcdefghij'[n % 10]}" for n in range(1_000)]
+    assert len(list(alike_in_spelling(["hosts"], numbered))) == MOST_BEGINNINGS

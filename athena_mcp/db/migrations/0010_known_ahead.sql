@@ -8,7 +8,7 @@ DECLARE
 BEGIN
     PERFORM 1 FROM athena.projects WHERE id = project AND name = called FOR NO KEY UPDATE;
     IF NOT FOUND OR reserved <> following - 1 THEN  -- NULL: nothing was reserved
-        RAISE EXCEPTION 'what was kept of the store does not hold';
+        RAISE EXCEPTION 'what was kept of the store does not hold' USING ERRCODE = 'AT001';
     END IF;
     RETURN following;
 END
