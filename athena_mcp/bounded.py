@@ -20,7 +20,9 @@ async def within(limit_s: float, work: Callable[[], Awaitable[T]]) -> T:
         with anyio.fail_after(limit_s):
             return await work()
     except TimeoutError as error:
-        raise DeadlineExceeded("The database did not answer before the deadline.") from error
+        raise DeadlineExceeded(
+            "The database did not answer before the deadline. Try again; what was stored all the same is recognised."
+        ) from error
 
 
 def bounded(limit_s: float) -> Callable[[Callable[P, Awaitable[T]]], Callable[P, Coroutine[Any, Any, T]]]:

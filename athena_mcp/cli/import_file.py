@@ -85,8 +85,9 @@ def command(
         work = _import_git(GitRepository(repository), project, GitRange(branch, since, max_count, merges), skip_bad)
     report = run_with_manager(settings, work, embedder=True)
     unlinked = f", {report.unlinked:,} links to memories that are not in the file dropped" if report.unlinked else ""
+    duplicates = "duplicate" if report.duplicates == 1 else "duplicates"
     say(
-        f"{report.stored:,} stored, {report.duplicates:,} duplicates, {report.redacted:,} redacted, "
+        f"{report.stored:,} stored, {report.duplicates:,} {duplicates}, {report.redacted:,} redacted, "
         f"{report.skipped:,} skipped{unlinked}, {time.monotonic() - started:.1f} s."
     )
     for problem in report.problems:

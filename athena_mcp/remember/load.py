@@ -49,16 +49,21 @@ class _Known(NamedTuple):
     occurred_at: datetime | None
     created_at: datetime
     about: int | None
-    live: bool
+    superseded_at: datetime | None
+
+    @property
+    def live(self) -> bool:
+        """Whether it has not been replaced."""
+        return self.superseded_at is None
 
 
 # memories_unique_key and memories_by_content serve its two halves. In binary, hashes cost the driver next to nothing.
 _KNOWN = """
-SELECT project_id, id, layer::text, key, content_hash, occurred_at, created_at, about_id, superseded_at IS NULL
+SELECT project_id, id, layer::text, key, content_hash, occurred_at, created_at, about_id, superseded_at
 FROM athena.memories WHERE project_id = ANY (%(projects)s) AND key = ANY (%(keys)s)
 UNION
 SELECT m.project_id, m.id, m.layer::text, m.key, m.content_hash, m.occurred_at, m.created_at, m.about_id,
-    m.superseded_at IS NULL
+    m.superseded_at
 FROM athena.memories m
 WHERE m.project_id = ANY (%(projects)s) AND m.content_hash = ANY (%(hashes)b::bytea[])
 """
@@ -270,23 +275,27 @@ class _Twins:
                 memory.occurred_at,
                 memory.created_at or datetime.now(UTC),
                 memory.about,
-                memory.superseded_at is None,
+                memory.superseded_at,
             )
         )
 
     def find(self, memory: NewMemory) -> int | None:
         """The id of the memory that is the same as this one, if there is one.
 
-        A replaced memory's twin is the replaced one of the same text and time: a history imported twice stays one.
+        A replaced memory's twin is the replaced one of the same text and time: a history imported twice stays one. One
+        that is live in the file may have been replaced in the store since: an old file brings nothing back.
         """
         if memory.key is not None and (found := self._by_key.get((memory.project_id, memory.key))) is not None:
             return found
         live = memory.superseded_at is None
-        for other in self._by_content.get((memory.project_id, memory.layer.value, memory.content_hash), ()):
+        others = self._by_content.get((memory.project_id, memory.layer.value, memory.content_hash), ())
+        for other in others:
             if other.live == live and (
                 _same_event(memory, other) if memory.layer is Layer.EPISODIC or not live else True
             ):
                 return other.id
+        if live:
+            return next((other.id for other in others if _replaced_since(memory, other)), None)
         return None
 
     def _remember(self, row: _Known) -> None:
@@ -300,6 +309,13 @@ def _kept_id(record: MemoryRecord) -> int:
     return record.id if record.id is not None and record.id <= MAX_KEPT_ID else 0
 
 
+def _replaced_since(memory: NewMemory, other: _Known) -> bool:
+    """Whether a replaced memory is what a live one of the same text was when its file was written."""
+    if other.superseded_at is None or (memory.created_at is not None and memory.created_at > other.superseded_at):
+        return False
+    return memory.layer is not Layer.EPISODIC or _same_event(memory, other)
+
+
 def _same_event(memory: NewMemory, other: _Known) -> bool:
     if memory.about != other.about:
         return False
@@ -308,8 +324,8 @@ def _same_event(memory: NewMemory, other: _Known) -> bool:
         return (memory.occurred_at, memory.created_at) == (other.occurred_at, other.created_at)
     if memory.occurred_at is not None or other.occurred_at is not None:
         return memory.occurred_at == other.occurred_at
-    created_at = memory.created_at or datetime.now(UTC)
-    return abs(created_at - other.created_at) <= timedelta(seconds=EVENT_REPEAT_S)
+    # A line that knows no time at all is the same whenever it is imported; else an interrupted import would double it.
+    return memory.created_at is None or abs(memory.created_at - other.created_at) <= timedelta(seconds=EVENT_REPEAT_S)
 
 
 def _dated(memory: NewMemory, record: MemoryRecord) -> NewMemory:

@@ -123,7 +123,10 @@ class _Work:
         self._report(self._done, self._total)
 
     async def fill(self) -> None:
-        """Embed every live memory that has no new vector yet, from the oldest on."""
+        """Embed the live memories that have no new vector yet, from the oldest on; all but those that `switch` takes.
+
+        Somebody may be storing more meanwhile, faster than they are embedded.
+        """
         after_id = 0
         while True:
             async with self._database.session() as session:
@@ -137,6 +140,8 @@ class _Work:
             async with self._database.session() as session:
                 await session.commit_steps([locks, *vector_steps(self.embedder_id, rows, making=True)])
             self._note(len(rows))
+            if len(page) < min(BATCH, LATE):
+                return
 
     async def switch(self) -> bool:
         """Make the new embedder the store's, unless too much was stored since it was last filled."""

@@ -17,6 +17,9 @@ def configure_logging(level: LogLevel) -> None:
         datefmt="%Y-%m-%dT%H:%M:%S",
         force=True,
     )
+    # It warns of what follows upon an error in a batch, and the error is dealt with here. Its pool's warnings are kept.
+    logging.getLogger("psycopg").setLevel(max(logging.ERROR, logging.getLevelName(level)))
+    logging.getLogger("psycopg.pool").setLevel(logging.getLevelName(level))
     # Below INFO the SDK logs whole messages, and with them what people remember.
     for name in ("mcp", "mcp_types"):
         logging.getLogger(name).setLevel(max(logging.INFO, logging.getLevelName(level)))

@@ -348,3 +348,58 @@ async def test_two_imports_of_the_same_at_once_and_who_remembers_beside_them_sto
     ]
     assert ask(database_url, "SELECT count(*) FROM athena.vectors") == [(len(texts) + told,)]
     check_store(database_url)
+
+
+async def test_an_older_export_brings_nothing_back_that_was_put_right_since(
+    manager: MemoryManager, database_url: str
+) -> None:
+    old = await manager.remember("The cache TTL is 15 minutes.", layer="semantic")
+    owned = {"subject": "billing", "relation": "owned by"}
+    await manager.remember("billing owned by Falcon", relations=[{**owned, "object": "Falcon"}])
+    event = await manager.remember("The deploy of billing failed.", layer="episodic")
+    exported = [from_memory(memory) for memory in await whole(manager)]
+    new = await manager.remember("The cache TTL is 30 minutes.", layer="semantic", replaces=old.id)
+    eagle = await manager.remember("billing owned by Eagle", relations=[{**owned, "object": "Eagle"}])
+    report = await manager.load(exported)
+    assert (report.stored, report.duplicates) == (0, 3)
+    assert {memory.id for memory in await manager.list_memories()} == {event.id, new.id, eagle.id}
+    check_store(database_url)
+
+
+async def test_what_is_told_again_after_it_was_replaced_is_a_memory_of_its_own_in_an_export(
+    manager: MemoryManager, database_url: str
+) -> None:
+    first = await manager.remember("The cache TTL is 15 minutes.", layer="semantic")
+    second = await manager.remember("The cache TTL is 30 minutes.", layer="semantic", replaces=first.id)
+    third = await manager.remember("The cache TTL is 15 minutes.", layer="semantic", replaces=second.id)
+    before = await whole(manager)
+    for memory in reversed(before):
+        await manager.forget(memory.id)
+    report = await manager.load([from_memory(memory) for memory in before], keep_ids=True)
+    assert report.stored == 3
+    assert [memory.id for memory in await manager.list_memories()] == [third.id]
+    assert (await manager.load([from_memory(memory) for memory in before])).duplicates == 3
+    check_store(database_url)
+
+
+async def test_lines_without_times_are_the_same_whenever_they_are_imported(
+    manager: MemoryManager, database_url: str
+) -> None:
+    lines = [
+        MemoryRecord("payments runs on eu-1", "owner/project", layer="graph", relations=[runs_on("eu-1")]),
+        MemoryRecord("payments runs on eu-2", "owner/project", layer="graph", relations=[runs_on("eu-2")]),
+        MemoryRecord("The job 7 failed on runner 2.", "owner/project", layer="episodic"),
+    ]
+    assert (await manager.load(lines)).stored == 3
+    live = [memory.content for memory in await manager.list_memories()]
+    ask(database_url, "UPDATE athena.memories SET created_at = created_at - interval '1 hour'")
+    for _ in range(2):
+        report = await manager.load(lines)
+        assert (report.stored, report.duplicates) == (0, 3)
+        assert [memory.content for memory in await manager.list_memories()] == live
+    assert "payments runs on eu-2" in live
+    check_store(database_url)
+
+
+def runs_on(host: str) -> dict[str, str]:
+    return {"subject": "payments", "relation": "runs on", "object": host}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import anyio
 import pytest
 
@@ -17,6 +20,9 @@ from athena_mcp.search.vector_arm import REEMBEDDED, VectorArm
 from tests.db.invariants import check_store
 from tests.db.reembedding import NEW_NAME, WordEmbedder, active, fill, handle_of, vectors_by_embedder
 from tests.db.stores import ask
+
+if TYPE_CHECKING:
+    from athena_mcp.embed.embedder import Vector
 
 pytestmark = pytest.mark.anyio
 
@@ -181,3 +187,28 @@ async def test_two_runs_do_not_work_at_once(manager: MemoryManager, database: Da
 async def test_a_store_without_an_embedder_gets_its_first(database: Database, database_url: str) -> None:
     assert await reembed(database, WordEmbedder()) == Reembedded(NEW_NAME, 48, before=None, embedded=0, removed=0)
     assert active(database_url) == NEW_NAME
+
+
+async def test_it_ends_though_a_memory_is_stored_with_every_one_that_is_embedded(
+    manager: MemoryManager, database: Database, database_url: str
+) -> None:
+    await fill(manager)
+    async with anyio.create_task_group() as tasks:
+
+        class Raced(WordEmbedder):
+            async def embed(self, texts: Sequence[str]) -> list[Vector]:
+                stored = anyio.Event()
+
+                async def store() -> None:
+                    await manager.remember(f"Host {len(self.embedded)} runs Debian.", layer="semantic")
+                    stored.set()
+
+                tasks.start_soon(store)
+                with anyio.move_on_after(0.3):  # not while all writers wait for the change
+                    await stored.wait()
+                return await super().embed(texts)
+
+        with anyio.fail_after(30):
+            await reembed(database, Raced())
+    assert active(database_url) == NEW_NAME
+    check_store(database_url)
