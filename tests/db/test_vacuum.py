@@ -67,9 +67,11 @@ async def test_a_table_whose_index_is_being_built_is_left_alone(database: Databa
             tasks.start_soon(anyio.to_thread.run_sync, ask, database_url, BUILD)
             while not ask(database_url, building):  # noqa: ASYNC110  the server has no event to wait for
                 await anyio.sleep(0.005)  # between two looks at the server
-            with anyio.fail_after(5):
-                await vacuum_changed(database)
-            writer.commit()
+            try:
+                with anyio.fail_after(5):
+                    await vacuum_changed(database)
+            finally:
+                writer.commit()  # what the build waits for
     assert ask(database_url, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'athena.by_length'::regclass") == [
         (True,)
     ]
