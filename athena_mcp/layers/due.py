@@ -61,12 +61,12 @@ WITH fired AS (
     SELECT d.project_id, d.memory_id, 'due' AS kind,
         to_char(d.due_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS value
     FROM athena.prospective_details d
-    WHERE d.project_id = ANY (%(projects)s) AND d.due_at <= %(now)s
+    WHERE d.project_id = ANY ({projects}) AND d.due_at <= %(now)s
         AND d.status IN ('pending', 'in_progress', 'blocked')
     UNION ALL
     SELECT t.project_id, t.memory_id, t.kind::text, t.value
     FROM athena.prospective_triggers t
-    WHERE t.project_id = ANY (%(projects)s) AND (
+    WHERE t.project_id = ANY ({projects}) AND (
         (t.kind = 'time' AND t.fires_at <= %(now)s)
         OR (t.kind = 'phrase' AND (
             octet_length(t.value) > length(t.value) OR position(lower(t.value COLLATE "C") IN %(words)s) > 0))
@@ -93,17 +93,17 @@ WHERE among <= %(patterns)s
 NEXT_DUE = """
 SELECT min(at) FROM (
     SELECT min(d.due_at) AS at FROM athena.prospective_details d
-    WHERE d.project_id = ANY (%(projects)s) AND d.due_at > %(now)s
+    WHERE d.project_id = ANY ({projects}) AND d.due_at > %(now)s
         AND d.status IN ('pending', 'in_progress', 'blocked')
     UNION ALL
     SELECT min(t.fires_at) FROM athena.prospective_triggers t
-    WHERE t.project_id = ANY (%(projects)s) AND t.kind = 'time' AND t.fires_at > %(now)s
+    WHERE t.project_id = ANY ({projects}) AND t.kind = 'time' AND t.fires_at > %(now)s
 ) AS moments
 """
 
 
 def due_values(situation: Situation) -> dict[str, Any]:
-    """The parameters of `DUE` and `NEXT_DUE`, but for the projects."""
+    """The parameters of `DUE` and `NEXT_DUE`."""
     return {
         "now": situation.now,
         "words": plain_case(situation.words),

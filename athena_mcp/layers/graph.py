@@ -174,15 +174,11 @@ MOST_FILTERED = 1_000
 
 
 # The rows of `NamedEntity`, the longest name first: it is told apart better than a short one.
-# entities_project_id_name_key_key serves it, once a key: OFFSET keeps the planner from reading a project's entities.
+# entities_project_id_name_key_key serves it.
 NAMED = """
-SELECT e.project_id, e.id, e.name
-FROM unnest(%(keys)s::text[]) AS k (name_key)
-CROSS JOIN LATERAL (
-    SELECT project_id, id, name, name_key FROM athena.entities
-    WHERE name_key = k.name_key AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
-) AS e
-ORDER BY length(e.name_key) DESC, e.name_key LIMIT %(named)s
+SELECT project_id, id, name FROM athena.entities
+WHERE project_id = ANY ({projects}) AND name_key = ANY (%(keys)s::text[])
+ORDER BY length(name_key) DESC, name_key LIMIT %(named)s
 """
 
 
@@ -221,7 +217,7 @@ class NamedEntity(NamedTuple):
 
 
 def named_values(query: str) -> dict[str, Any]:
-    """The parameters of `NAMED`, but for the projects."""
+    """The parameters of `NAMED`."""
     return {"keys": keys_in(query), "named": MAX_NAMED}
 
 

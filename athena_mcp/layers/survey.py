@@ -14,7 +14,7 @@ from athena_mcp.db.session import Session
 from athena_mcp.layers.due import DUE, MAX_INLINE, NEXT_DUE, Due, Fired, Situation, due_of, due_values
 from athena_mcp.layers.graph import NAMED, NamedEntity, named_values
 from athena_mcp.search.lexical import TERMS, Term, promise_sql, terms_values
-from athena_mcp.search.scope import Scope
+from athena_mcp.search.scope import SCOPE, Scope, ScopeRow, scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,9 @@ class Subjects:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A query's terms and those around it, and what it touches on."""
+    """The projects in scope, a query's terms and those around it, and what it touches on."""
 
+    scope: Scope
     terms: Sequence[Term] = ()
     due: tuple[Due, ...] = ()
     next_due: datetime | None = None
@@ -43,15 +44,21 @@ class Survey:
     """Those that the query names, the longest name first."""
 
 
-# Each part is served by the indexes named beside it; one that is not wanted is not run.
+# Each part is served by the indexes named beside it; one that is not wanted, or has nothing to look at, is not run.
 _SURVEY = """
-WITH found AS MATERIALIZED ({terms})
-SELECT (SELECT json_agg(t) FROM found AS t),
+WITH scope AS MATERIALIZED ({scope}), seen AS MATERIALIZED (
+    SELECT coalesce(array_agg(DISTINCT id), '{{}}') AS ids, coalesce(sum(memories), 0)::float8 AS size,
+        coalesce(bool_or(layer = 'prospective' AND memories > 0), false) AS tasks,
+        coalesce(bool_or(layer = 'graph' AND memories > 0), false) AS entities
+    FROM scope
+), found AS MATERIALIZED ({terms})
+SELECT (SELECT json_agg(s) FROM scope AS s), (SELECT json_agg(t) FROM found AS t),
     {promise},
-    CASE WHEN %(tasks)s THEN (SELECT json_agg(d) FROM ({due}) AS d) END,
-    CASE WHEN %(tasks)s THEN ({next_due}) END,
-    CASE WHEN %(entities)s THEN (SELECT json_agg(n) FROM ({named}) AS n) END
+    CASE WHEN %(tasks)s AND (SELECT tasks FROM seen) THEN (SELECT json_agg(d) FROM ({due}) AS d) END,
+    CASE WHEN %(tasks)s AND (SELECT tasks FROM seen) THEN ({next_due}) END,
+    CASE WHEN %(entities)s AND (SELECT entities FROM seen) THEN (SELECT json_agg(n) FROM ({named}) AS n) END
 """
+_PROJECTS = "(SELECT ids FROM seen)::integer[]"
 
 
 _PROMISE = "(SELECT json_object_agg(p.layer, p.weight) FROM ({promise}) AS p)"
@@ -61,33 +68,42 @@ _PROMISE = "(SELECT json_object_agg(p.layer, p.weight) FROM ({promise}) AS p)"
 def _survey_sql(*, with_promise: bool) -> SQL:
     # Put together from constants; no caller's text gets here. Without the promise no layer's own tables are named: to
     # name them is to wait for their locks.
-    promise = _PROMISE.format(promise=promise_sql("found")) if with_promise else "NULL::json"
-    return SQL(_SURVEY.format(terms=TERMS, promise=promise, due=DUE, next_due=NEXT_DUE, named=NAMED))
+    promise = promise_sql(terms="found", size="(SELECT size FROM seen)")
+    parts = {"terms": TERMS, "due": DUE, "next_due": NEXT_DUE, "named": NAMED}
+    return SQL(
+        _SURVEY.format(
+            scope=SCOPE,
+            promise=_PROMISE.format(promise=promise) if with_promise else "NULL::json",
+            **{name: part.format(projects=_PROJECTS) for name, part in parts.items()},
+        )
+    )
 
 
 async def read_survey(
-    session: Session, scope: Scope, query: str, around: str, situation: Situation, subjects: Subjects
+    session: Session, names: Sequence[str], query: str, around: str, situation: Situation, subjects: Subjects
 ) -> Survey:
-    """The survey of a query in this scope. `around` is what the caller is at, as text."""
+    """The survey of a query in the scope of the projects with these names. `around` is what the caller is at, as text.
+
+    Raises as `Session.fetch` does.
+    """
     values = {
+        "names": list(names),
         **terms_values(query, around),
         **due_values(situation),
         **named_values(query if subjects.entities else ""),
-        "projects": scope.ids,
-        **({"size": scope.size} if subjects.promise else {}),
         "tasks": subjects.tasks,
         "entities": subjects.entities,
     }
-    row = await session.fetch_one(_survey_sql(with_promise=subjects.promise), values)
-    if row is None:
-        return Survey()
-    terms, promise, fired, next_due, entities = row
+    [(scope, terms, promise, fired, next_due, entities)] = await session.fetch(
+        _survey_sql(with_promise=subjects.promise), values
+    )
     conditions = [Fired(**condition) for condition in fired or ()]
     if len(conditions) * max(1, len(situation.files)) <= MAX_INLINE:
         due = due_of(conditions, situation)
     else:
         due = await anyio.to_thread.run_sync(due_of, conditions, situation)
     return Survey(
+        scope=scope_of(ScopeRow(**row) for row in scope or ()),
         terms=[Term(**term) for term in terms or ()],
         due=due,
         next_due=next_due,

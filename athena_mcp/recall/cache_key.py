@@ -23,12 +23,17 @@ _NEUTRAL: Final[dict[str, Any]] = {
 }
 
 
-def cache_key(request: RecallRequest, versions: Mapping[str, int], *, epoch: Hashable) -> Hashable:
-    """The key of a request's answer, as the store stood at `versions` (project name to version).
+def question_of(request: RecallRequest) -> RecallRequest:
+    """The request without what does not change its answer. It carries the effective context, what the session adds
+    included."""
+    return replace(request, query=request.query.strip(), **_NEUTRAL)
 
-    `request` carries the effective context, what the session adds included. A project in scope that is not in
-    `versions` holds nothing yet, and its first memory changes the key; projects out of scope do not matter. `epoch`
-    stands for what else an answer hangs on and is the same for all requests, such as which embedder answers.
+
+def cache_key(question: RecallRequest, versions: Mapping[str, int], *, epoch: Hashable) -> Hashable:
+    """The key of the answer to a question (`question_of`), as the store stood at `versions` (project name to version).
+
+    A project in scope that is not in `versions` holds nothing yet, and its first memory changes the key; projects out
+    of scope do not matter. `epoch` stands for what else an answer hangs on and is the same for all requests, such as
+    which embedder answers.
     """
-    asked = replace(request, query=request.query.strip(), **_NEUTRAL)
-    return (asked, tuple((name, versions.get(name)) for name in request.scope), epoch)
+    return (question, tuple((name, versions.get(name)) for name in question.scope), epoch)

@@ -21,8 +21,9 @@ from athena_mcp.layers.history import find_replaced
 from athena_mcp.layers.records import read_memories
 from athena_mcp.layers.registry import layer_rooms
 from athena_mcp.model import GLOBAL_PROJECT, DueTask, Hit, Layer, Memory, RecallResult
-from athena_mcp.recall.cache import Fresh, RecallCache
-from athena_mcp.recall.cache_key import cache_key
+from athena_mcp.recall.asked_before import AskedBefore
+from athena_mcp.recall.cache import DEFAULT_CAPACITY, Fresh, Lookup, RecallCache
+from athena_mcp.recall.cache_key import cache_key, question_of
 from athena_mcp.recall.calibration import NOTHING_RELEVANT
 from athena_mcp.recall.confidence import (
     BEHIND,
@@ -48,7 +49,6 @@ from athena_mcp.recall.tier1 import Answered, ask_layers, open_tasks, widen
 from athena_mcp.recall.tier2 import enrich
 from athena_mcp.recall.tier3 import Source, synthesise
 from athena_mcp.search.candidates import Candidate, Search
-from athena_mcp.search.scope import Scope
 from athena_mcp.search.vector_arm import VectorArm
 
 
@@ -98,6 +98,7 @@ class Cascade:
         self._clock = clock
         self._task_group = task_group
         self.cache: RecallCache[RecallResult] = RecallCache()
+        self._asked_before = AskedBefore(DEFAULT_CAPACITY)
         self._ground = GroundReader(database, vectors, now)
         # A recall's layers run on this; it takes its query methods from here, hence it comes second.
         self.executor: ParallelTier1Executor[Candidate] = ParallelTier1Executor(query_methods(database, self.prepare))
@@ -106,9 +107,7 @@ class Cascade:
         """The answer, kept or fresh. Raises RecallFailed when every layer asked failed, and the database's errors."""
         started = self._clock()
         if request.use_cache:
-            scope = await self._ground.read_scope(request)
-            key = cache_key(request, scope.versions, epoch=self._ground.vectors.epoch)
-            lookup = await self.cache.fetch(key, partial(self._fresh, request, scope), self._task_group)
+            lookup = await self._kept_or_fresh(request)
             result, hit, shared = lookup.value, lookup.hit, lookup.shared
         else:
             result, hit, shared = (await self._fresh(request)).value, False, False
@@ -120,8 +119,22 @@ class Cascade:
             elapsed_ms=(self._clock() - started) * 1000,
         )
 
-    async def _fresh(self, request: RecallRequest, scope: Scope | None = None) -> Fresh[RecallResult]:
-        ground = await self._ground.lay(request, scope)
+    async def _kept_or_fresh(self, request: RecallRequest) -> Lookup[RecallResult]:
+        question, epoch = question_of(request), self._ground.vectors.epoch
+        ground: Groundwork | None = None
+        if self._asked_before.note(question):
+            versions = await self._ground.read_versions(request)
+            epoch = self._ground.vectors.epoch
+        else:
+            # There is no answer yet whose age would have to be asked for first.
+            ground = await self._ground.lay(request)
+            versions = ground.scope.versions
+        key = cache_key(question, versions, epoch=epoch)
+        return await self.cache.fetch(key, partial(self._fresh, request, ground), self._task_group)
+
+    async def _fresh(self, request: RecallRequest, ground: Groundwork | None = None) -> Fresh[RecallResult]:
+        if ground is None:
+            ground = await self._ground.lay(request)
         outcome = await self._descend(request, ground)
         unsure = outcome.confidence < NOTHING_RELEVANT and ground.scope.size > 0
         if unsure and ground.degraded and await self._ground.vectors.comes(WARM_S):

@@ -20,7 +20,7 @@ from athena_mcp.recall.request import RecallRequest
 from athena_mcp.recall.selection import intended_layers, is_question, listed_tasks
 from athena_mcp.search.candidates import EXACT_LIMIT, Filters, Search
 from athena_mcp.search.lexical import weigh_promise, weigh_query
-from athena_mcp.search.scope import Scope, read_scope
+from athena_mcp.search.scope import Scope, read_standing
 from athena_mcp.search.vector_arm import VectorArm
 
 if TYPE_CHECKING:
@@ -55,15 +55,15 @@ class GroundReader:
     vectors: VectorArm
     now: Callable[[], datetime]
 
-    async def read_scope(self, request: RecallRequest) -> Scope:
-        """The scope of a recall as it is now; its versions tell whether a kept answer still holds."""
+    async def read_versions(self, request: RecallRequest) -> Mapping[str, int]:
+        """The versions of the projects in scope as they are now, which tell whether a kept answer still holds."""
         async with self.database.session(DEFAULT_STATEMENT_S, reading=True) as session:
-            scope = await read_scope(session, request.scope)
-        self.vectors.notice(scope.embedder_id)
-        return scope
+            standing = await read_standing(session, request.scope)
+        self.vectors.notice(standing.embedder_id)
+        return standing.versions
 
-    async def lay(self, request: RecallRequest, scope: Scope | None = None) -> Groundwork:
-        """Embed the query once, weigh its terms once, and look what is due. `scope`: as just read.
+    async def lay(self, request: RecallRequest) -> Groundwork:
+        """Read the scope, embed the query once, weigh its terms once, and look what is due.
 
         The query is embedded while the database is busy.
         """
@@ -72,16 +72,14 @@ class GroundReader:
         async with side_work() as side:
             embedding = side.begin(partial(self._embed, request.query), "embedding")
             async with self.database.session(DEFAULT_STATEMENT_S, reading=True) as session:
-                if scope is None:
-                    scope = await read_scope(session, request.scope)
-                    self.vectors.notice(scope.embedder_id)
                 survey = await read_survey(
-                    session, scope, request.query, _around(request), situation, _subjects(request, scope)
+                    session, request.scope, request.query, _around(request), situation, _subjects(request)
                 )
+            self.vectors.notice(survey.scope.embedder_id)
             vector, problem = await embedding.value()
         if vector is not None and self.vectors.embedder is None:  # the store went over to another embedder
             vector, problem = None, self.vectors.degraded
-        search = self._search(request, scope, survey, vector)
+        search = self._search(request, survey, vector)
         terms = search.lexical
         asked = Asked(
             terms.total_weight,
@@ -90,7 +88,7 @@ class GroundReader:
             statement=not is_question(request.query),
         )
         return Groundwork(
-            scope=scope,
+            scope=survey.scope,
             search=search,
             asked=asked,
             entity=survey.entities[0].name if survey.entities else None,
@@ -110,7 +108,8 @@ class GroundReader:
             return None, str(error)
         return (vector if vector.any() else None), None
 
-    def _search(self, request: RecallRequest, scope: Scope, survey: Survey, vector: Vector | None) -> Search:
+    def _search(self, request: RecallRequest, survey: Survey, vector: Vector | None) -> Search:
+        scope = survey.scope
         return Search(
             text=request.query,
             project_ids=scope.ids,
@@ -145,11 +144,7 @@ def _situation(request: RecallRequest, now: datetime) -> Situation:
     return Situation(now, words, context.files, context.branch)
 
 
-def _subjects(request: RecallRequest, scope: Scope) -> Subjects:
-    """What is worth looking into, in layers that hold something and may answer."""
+def _subjects(request: RecallRequest) -> Subjects:
+    """What is worth looking into, in layers that may answer."""
     allowed = request.layers or tuple(Layer)
-    return Subjects(
-        promise=request.layers is None,
-        tasks=bool(scope.memories[Layer.PROSPECTIVE]) and Layer.PROSPECTIVE in allowed,
-        entities=bool(scope.memories[Layer.GRAPH]) and Layer.GRAPH in allowed,
-    )
+    return Subjects(promise=request.layers is None, tasks=Layer.PROSPECTIVE in allowed, entities=Layer.GRAPH in allowed)

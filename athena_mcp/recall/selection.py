@@ -8,7 +8,7 @@ than one more query. The other layers are asked on a cue. A later tier may widen
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -54,15 +54,17 @@ def select_layers(query: str, context: Mapping[str, Any] | None = None) -> Selec
     Context values of an unexpected type or with unknown words are passed over: they are validated elsewhere.
     """
     asked: dict[Layer, str] = {}
-    for layer, cue in _QUERY.first_by_meaning(words(query)).items():
+    query_words = words(query)
+    form = _form(query, query_words)
+    for layer, cue in _QUERY.first_by_meaning(query_words).items():
         asked[layer] = f"asked: '{cue}' speaks of {SUBJECTS[layer]}"
-    for layer in intended_layers(query):
+    for layer in form.intended:
         asked.setdefault(layer, f"asked: the question is one for {SUBJECTS[layer]}")
     for layer, reason in _context_reasons(context or {}).items():
         asked.setdefault(layer, reason)
     asked[Layer.SEMANTIC] = "asked: facts always are"
     not_asked = {layer: f"not asked: no word speaks of {SUBJECTS[layer]}" for layer in Layer}
-    decisive = _decisive_cue(query)
+    decisive = form.decisive
     for layer, cue in decisive.items():
         asked[layer] = f"asked: '{cue}' wants {SUBJECTS[layer]}"
     if decisive:
@@ -86,17 +88,16 @@ All four: docs/benchmarks.md, Selection."""
 
 
 def by_promise(
-    selection: Selection, query: str, context: Mapping[str, Any], promise: Mapping[Layer, float]
+    selection: Selection, intended: Collection[Layer], context: Mapping[str, Any], promise: Mapping[Layer, float]
 ) -> Selection:
     """The selection narrowed to the layers that promise most: `promise` is the share of the query's weight that the
     best memory of each may have.
 
-    Facts, the kinds of memory that the question asks for by its form, and those its context looks at are asked in any
-    case; without any promise the words alone decide.
+    Facts, the kinds of memory that the question asks for by its form (`intended_layers`), and those its context looks
+    at are asked in any case; without any promise the words alone decide.
     """
     if not any(promise.values()):
         return selection
-    intended = intended_layers(query)
     score = {
         layer: promise.get(layer, 0.0) + INTENDED * (layer in intended) + CUED * (layer in selection.layers)
         for layer in Layer
@@ -126,16 +127,23 @@ def with_graph(selection: Selection, entity: str) -> Selection:
 
 def intended_layers(query: str) -> frozenset[Layer]:
     """The layers whose kind of memory a question asks for by its form; none when `query` is no question."""
-    query_words = words(query)
+    return _form(query, words(query)).intended
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What the form of a question wants; nothing where it is no question."""
+
+    intended: frozenset[Layer] = frozenset()
+    decisive: Mapping[Layer, str] = field(default_factory=dict)
+    """The plain wishes for one kind of memory, each with its cue."""
+
+
+def _form(query: str, query_words: Sequence[str]) -> _Form:
     if not _asks(query, query_words):
-        return frozenset()
-    return frozenset(_INTENT.first_by_meaning(query_words)) | frozenset(_DECISIVE.first_by_meaning(query_words))
-
-
-def _decisive_cue(query: str) -> dict[Layer, str]:
-    """The plain wishes for one kind of memory, if `query` is a question at all."""
-    query_words = words(query)
-    return _DECISIVE.first_by_meaning(query_words) if _asks(query, query_words) else {}
+        return _Form()
+    decisive = _DECISIVE.first_by_meaning(query_words)
+    return _Form(frozenset(_INTENT.first_by_meaning(query_words)) | frozenset(decisive), decisive)
 
 
 def listed_tasks(query: str, now: datetime) -> TaskList | None:
@@ -152,7 +160,7 @@ def listed_tasks(query: str, now: datetime) -> TaskList | None:
     if finished and not NOT_WORDS & given:
         return TaskList(statuses=("completed", "cancelled")) if named else None
     are_open = "open" in given and bool(OPEN_THINGS & given)
-    if not (named or are_open or window.words or Layer.PROSPECTIVE in _decisive_cue(query)):
+    if not (named or are_open or window.words or Layer.PROSPECTIVE in _form(query, query_words).decisive):
         return None
     statuses = ("blocked",) if "blocked" in given else TaskList().statuses
     return TaskList(statuses, bool(DUE_WORDS & given), window.since, window.until)

@@ -58,7 +58,7 @@ async def ask_layers(
         else select_layers(request.query, context)
     )
     if request.layers is None:
-        selection = by_promise(selection, request.query, context, ground.promise)
+        selection = by_promise(selection, ground.asked.intended, context, ground.promise)
         if ground.entity is not None:
             selection = with_graph(selection, ground.entity)
         if ground.search.tasks:

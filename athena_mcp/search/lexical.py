@@ -84,7 +84,7 @@ FROM (
 ) AS q
 LEFT JOIN LATERAL (
     SELECT project_id, id, df FROM athena.terms
-    WHERE term = q.term AND project_id = ANY (%(projects)s::integer[]) OFFSET 0
+    WHERE term = q.term AND project_id = ANY ({projects}) OFFSET 0
 ) AS t ON true
 """
 """Takes the query and its surroundings apart as memories were taken apart: a row a `Term`, its columns by name."""
@@ -97,7 +97,7 @@ SELECT m.layer, max(m.weight) AS weight FROM (
     SELECT p.layer, p.memory_id, sum(r.weight) AS weight
     FROM (
         SELECT k.*, sum(k.df) OVER (ORDER BY k.df, k.term_id) - k.df AS before,
-            ln(1 + greatest(0::float8, %(size)s - k.df + 0.5::float8) / (k.df + 0.5::float8))
+            ln(1 + greatest(0::float8, {size} - k.df + 0.5::float8) / (k.df + 0.5::float8))
                 * CASE WHEN k.whole THEN {whole}::float8 ELSE 1::float8 END AS weight
         FROM {terms} AS k WHERE NOT k.around AND k.term_id IS NOT NULL
     ) AS r
@@ -111,13 +111,13 @@ MAX_PROBED = 1_000
 """Postings that the promise of the layers is read from, besides those of the rarest term."""
 
 
-def promise_sql(terms: str) -> str:
-    """PROMISE over the rows of TERMS that go by the name `terms`."""
-    return PROMISE.format(terms=terms, whole=WHOLE, most=MAX_PROBED)
+def promise_sql(*, terms: str, size: str) -> str:
+    """PROMISE over the rows of TERMS that go by the name `terms`; `size` is how many memories are in scope."""
+    return PROMISE.format(terms=terms, size=size, whole=WHOLE, most=MAX_PROBED)
 
 
 def terms_values(query: str, around: str) -> dict[str, Any]:
-    """The parameters of `terms_sql`, but for the projects."""
+    """The parameters of TERMS."""
     return {"query": query, "around": around[:MAX_AROUND_CHARS]}
 
 

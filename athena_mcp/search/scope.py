@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -40,7 +40,16 @@ class Scope:
         return max(1.0, self.terms / max(1, self.size))
 
 
-class _Row(NamedTuple):
+class Standing(NamedTuple):
+    """How the projects in scope stand: what tells whether a kept answer still holds. As in `Scope`."""
+
+    versions: Mapping[str, int]
+    embedder_id: int | None
+
+
+class ScopeRow(NamedTuple):
+    """One layer of one project, or a project that holds nothing (`layer` is None)."""
+
     name: str
     id: int
     version: int
@@ -50,24 +59,40 @@ class _Row(NamedTuple):
     embedder_id: int | None
 
 
-# projects_name_key, the primary key of layer_totals and embedders_one_active serve it.
-_SCOPE = """
-SELECT p.name, p.id, p.version, t.layer, coalesce(t.memories, 0), coalesce(t.terms, 0),
-    (SELECT e.id FROM athena.embedders e WHERE e.active)
+# projects_name_key, the primary key of layer_totals and embedders_one_active serve both.
+SCOPE = """
+SELECT p.name, p.id, p.version, t.layer, coalesce(t.memories, 0) AS memories, coalesce(t.terms, 0) AS terms,
+    (SELECT e.id FROM athena.embedders e WHERE e.active) AS embedder_id
 FROM athena.projects p
 LEFT JOIN athena.layer_totals t ON t.project_id = p.id
-WHERE p.name = ANY (%(names)s)
+WHERE p.name = ANY (%(names)s::text[])
+"""
+"""Rows as `ScopeRow`, its columns by name."""
+_STANDING = """
+SELECT p.name, p.version, (SELECT e.id FROM athena.embedders e WHERE e.active)
+FROM athena.projects p WHERE p.name = ANY (%(names)s::text[])
 """
 
 
 async def read_scope(session: Session, names: Sequence[str]) -> Scope:
     """The scope made of the projects with these names; those that hold nothing yet are simply absent."""
+    return scope_of(map(ScopeRow._make, await session.fetch(SCOPE, {"names": list(names)})))
+
+
+async def read_standing(session: Session, names: Sequence[str]) -> Standing:
+    """How the projects with these names stand; less work than their whole scope."""
+    rows = await session.fetch(_STANDING, {"names": list(names)})
+    return Standing({name: version for name, version, _ in rows}, rows[0][2] if rows else None)
+
+
+def scope_of(rows: Iterable[ScopeRow]) -> Scope:
+    """The scope that rows of SCOPE tell of."""
     project_ids: dict[str, int] = {}
     versions: dict[str, int] = {}
     memories = dict.fromkeys(Layer, 0)
     terms = 0
     embedder_id = None
-    for row in map(_Row._make, await session.fetch(_SCOPE, {"names": list(names)})):
+    for row in rows:
         project_ids[row.name] = row.id
         versions[row.name] = row.version
         embedder_id = row.embedder_id

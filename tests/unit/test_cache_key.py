@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from athena_mcp.model import GLOBAL_PROJECT, Layer
-from athena_mcp.recall.cache_key import SAME_ANSWER, cache_key
+from athena_mcp.recall.cache_key import SAME_ANSWER, cache_key, question_of
 from athena_mcp.recall.request import RecallContext, RecallRequest, check_request
 
 REQUEST = RecallRequest(query="which port does staging use", project="owner/project")
@@ -40,7 +40,7 @@ OTHER_CONTEXTS: dict[str, Any] = {
 
 
 def key_of(request: RecallRequest = REQUEST, *, epoch: str = "static") -> object:
-    return cache_key(request, VERSIONS, epoch=epoch)
+    return cache_key(question_of(request), VERSIONS, epoch=epoch)
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(RecallRequest)])
