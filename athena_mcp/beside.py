@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.abc
@@ -20,6 +20,11 @@ class Running(Generic[T]):
         self._over = anyio.Event()
         self._values: list[T] = []
         self._error: BaseException | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has returned, raised or been cancelled."""
+        return self._over.is_set()
 
     async def value(self) -> T:
         """Wait for it. What it returned, or raises what it raised; RuntimeError when it was cancelled."""
@@ -48,10 +53,17 @@ class SideWork:
 
     def __init__(self, group: anyio.abc.TaskGroup) -> None:
         self._group = group
+        self._begun: list[Running[Any]] = []
+
+    @property
+    def running(self) -> bool:
+        """Whether any call is not over yet."""
+        return not all(running.is_over for running in self._begun)
 
     def begin(self, call: Callable[[], Awaitable[T]], name: str) -> Running[T]:
         """Begin a call; it first runs when the caller waits for something. `name` is for who looks at tasks."""
         running = Running[T]()
+        self._begun.append(running)
         self._group.start_soon(running.run, call, name=name)
         return running
 
@@ -64,10 +76,13 @@ async def side_work() -> AsyncIterator[SideWork]:
     """
     failure: BaseException | None = None
     async with anyio.create_task_group() as group:
+        side = SideWork(group)
         try:
-            yield SideWork(group)
+            yield side
         except BaseException as error:  # noqa: BLE001  the border of the group, which would wrap it
             failure = error
-        group.cancel_scope.cancel()
+        # Cancelling has a cost of its own, and mostly all is over by now.
+        if failure is not None or side.running:
+            group.cancel_scope.cancel()
     if failure is not None:
         raise failure

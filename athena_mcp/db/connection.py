@@ -69,8 +69,7 @@ class Connection(psycopg.AsyncConnection[Any]):
             except psycopg.Error as error:
                 failure = error
             finally:
-                over.set()
-                group.cancel_scope.cancel()
+                over.set()  # which ends the watch; cancelling it would cost more
         if failure is not None:
             await checkpoint()
             raise failure
@@ -78,7 +77,7 @@ class Connection(psycopg.AsyncConnection[Any]):
     async def _watch(self, over: anyio.Event, shield: anyio.CancelScope) -> None:
         """Wait to be cancelled; then have the server cancel the statement that runs, if one does."""
         try:
-            await anyio.sleep_forever()
+            await over.wait()
         finally:
             if not over.is_set():
                 with anyio.move_on_after(CANCEL_S, shield=True):

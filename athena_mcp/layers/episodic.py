@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from athena_mcp.db.rows import Column, RowSource
 from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.kept import Kept, array_literal
 from athena_mcp.model import EpisodicDetails, EpisodicKind, Layer, Outcome
@@ -13,12 +14,17 @@ from athena_mcp.validation import check_choice, check_texts
 
 FIELDS = ("kind", "outcome", "files")
 
+_ROWS = RowSource(
+    Column("project_id", "integer"),
+    Column("memory_id", "bigint"),
+    Column("kind", "athena.episodic_kind"),
+    Column("outcome", "athena.outcome"),
+    Column("files", "text"),
+)
 _KEEP = """
 INSERT INTO athena.episodic_details (project_id, memory_id, kind, outcome, files)
 SELECT g.project_id, g.memory_id, g.kind, g.outcome, g.files::text[]
-FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(kinds)s::athena.episodic_kind[],
-    %(outcomes)s::athena.outcome[], %(files)s::text[])
-    AS g (project_id, memory_id, kind, outcome, files)
+FROM {rows}
 WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 
@@ -36,14 +42,17 @@ def keep(rows: Sequence[Kept[EpisodicDetails]]) -> list[Step]:
     """How to store the details of new events."""
     if not rows:
         return []
-    values = {
-        "projects": [row.project_id for row in rows],
-        "memories": [row.memory_id for row in rows],
-        "kinds": [row.details.kind.value for row in rows],
-        "outcomes": [row.details.outcome and row.details.outcome.value for row in rows],
-        "files": [array_literal(row.details.files) for row in rows],
-    }
-    return [Step(_KEEP, values)]
+    values = [
+        (
+            row.project_id,
+            row.memory_id,
+            row.details.kind.value,
+            row.details.outcome and row.details.outcome.value,
+            array_literal(row.details.files),
+        )
+        for row in rows
+    ]
+    return [_ROWS.step(_KEEP, values)]
 
 
 async def search(session: Session, query: Search) -> list[Candidate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from athena_mcp.db.rows import Column, RowSource
 from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.kept import Kept, array_literal
 from athena_mcp.model import MAX_ITEM_CHARS, Layer, Outcome, ProceduralDetails
@@ -13,12 +14,18 @@ from athena_mcp.validation import check_text, check_texts
 
 FIELDS = ("steps", "applies_when")
 
+_ROWS = RowSource(
+    Column("project_id", "integer"),
+    Column("memory_id", "bigint"),
+    Column("steps", "text"),
+    Column("applies_when", "text"),
+    Column("successes", "integer"),
+    Column("failures", "integer"),
+)
 _KEEP = """
 INSERT INTO athena.procedural_details (project_id, memory_id, steps, applies_when, successes, failures)
 SELECT g.project_id, g.memory_id, g.steps::text[], g.applies_when, g.successes, g.failures
-FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(steps)s::text[],
-    %(applies_whens)s::text[], %(successes)s::integer[], %(failures)s::integer[])
-    AS g (project_id, memory_id, steps, applies_when, successes, failures)
+FROM {rows}
 WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 _COUNT = """
@@ -42,15 +49,18 @@ def keep(rows: Sequence[Kept[ProceduralDetails]]) -> list[Step]:
     """How to store the details of new procedures."""
     if not rows:
         return []
-    values = {
-        "projects": [row.project_id for row in rows],
-        "memories": [row.memory_id for row in rows],
-        "steps": [array_literal(row.details.steps) for row in rows],
-        "applies_whens": [row.details.applies_when for row in rows],
-        "successes": [row.details.successes for row in rows],
-        "failures": [row.details.failures for row in rows],
-    }
-    return [Step(_KEEP, values)]
+    values = [
+        (
+            row.project_id,
+            row.memory_id,
+            array_literal(row.details.steps),
+            row.details.applies_when,
+            row.details.successes,
+            row.details.failures,
+        )
+        for row in rows
+    ]
+    return [_ROWS.step(_KEEP, values)]
 
 
 async def count_run(session: Session, project_id: int, memory_id: int, outcome: Outcome) -> dict[str, int]:

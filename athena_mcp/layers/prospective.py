@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from athena_mcp.db.rows import Column, RowSource
 from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.jsonable import isoformat
@@ -27,20 +28,31 @@ from athena_mcp.validation import check_choice, check_list, check_mapping, check
 
 FIELDS = ("status", "priority", "due_at", "triggers")
 
+_ROWS = RowSource(
+    Column("project_id", "integer"),
+    Column("memory_id", "bigint"),
+    Column("status", "athena.task_status"),
+    Column("priority", "athena.priority"),
+    Column("due_at", "timestamptz"),
+)
+_TRIGGER_ROWS = RowSource(
+    Column("project_id", "integer"),
+    Column("memory_id", "bigint"),
+    Column("position", "smallint"),
+    Column("kind", "athena.trigger_kind"),
+    Column("value", "text"),
+    Column("fires_at", "timestamptz"),
+)
 _KEEP = """
 INSERT INTO athena.prospective_details (project_id, memory_id, status, priority, due_at)
 SELECT g.project_id, g.memory_id, g.status, g.priority, g.due_at
-FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(statuses)s::athena.task_status[],
-    %(priorities)s::athena.priority[], %(due_ats)s::timestamptz[])
-    AS g (project_id, memory_id, status, priority, due_at)
+FROM {rows}
 WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 _KEEP_TRIGGERS = """
 INSERT INTO athena.prospective_triggers (project_id, memory_id, position, kind, value, fires_at)
 SELECT g.project_id, g.memory_id, g.position, g.kind, g.value, g.fires_at
-FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(positions)s::smallint[],
-    %(kinds)s::athena.trigger_kind[], %(values)s::text[], %(fires_ats)s::timestamptz[])
-    AS g (project_id, memory_id, position, kind, value, fires_at)
+FROM {rows}
 WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 
@@ -130,25 +142,30 @@ def keep(rows: Sequence[Kept[ProspectiveDetails]]) -> list[Step]:
     """How to store the details of new tasks."""
     if not rows:
         return []
-    values = {
-        "projects": [row.project_id for row in rows],
-        "memories": [row.memory_id for row in rows],
-        "statuses": [row.details.status.value for row in rows],
-        "priorities": [row.details.priority.value for row in rows],
-        "due_ats": [row.details.due_at for row in rows],
-    }
-    triggers = [(row, place, trigger) for row in rows for place, trigger in enumerate(row.details.triggers)]
-    if not triggers:
-        return [Step(_KEEP, values)]
-    conditions = {
-        "projects": [row.project_id for row, _, _ in triggers],
-        "memories": [row.memory_id for row, _, _ in triggers],
-        "positions": [place for _, place, _ in triggers],
-        "kinds": [trigger.on.value for _, _, trigger in triggers],
-        "values": [trigger.value for _, _, trigger in triggers],
-        "fires_ats": [trigger.value if trigger.on is TriggerKind.TIME else None for _, _, trigger in triggers],
-    }
-    return [Step(_KEEP, values), Step(_KEEP_TRIGGERS, conditions)]
+    tasks = [
+        (
+            row.project_id,
+            row.memory_id,
+            row.details.status.value,
+            row.details.priority.value,
+            row.details.due_at,
+        )
+        for row in rows
+    ]
+    conditions = [
+        (
+            row.project_id,
+            row.memory_id,
+            place,
+            trigger.on.value,
+            trigger.value,
+            trigger.value if trigger.on is TriggerKind.TIME else None,
+        )
+        for row in rows
+        for place, trigger in enumerate(row.details.triggers)
+    ]
+    steps = [_ROWS.step(_KEEP, tasks)]
+    return [*steps, _TRIGGER_ROWS.step(_KEEP_TRIGGERS, conditions)] if conditions else steps
 
 
 async def is_open(session: Session, project_id: int, memory_id: int) -> bool:

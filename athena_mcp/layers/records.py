@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg.rows import namedtuple_row
 
+from athena_mcp.db.rows import Column, RowSource
 from athena_mcp.db.session import Session, Statement, Step
 from athena_mcp.layers.kept import Kept, array_literal
 from athena_mcp.layers.registry import layer_rooms
@@ -61,19 +62,30 @@ class NewMemory:
 
 
 _NEXT_IDS = "SELECT nextval(pg_get_serial_sequence('athena.memories', 'id')) FROM generate_series(1, %(n)s)"
-# Texts and hashes go in binary: escaping them for the text format takes the driver a hundred times as long.
+_ROWS = RowSource(
+    Column("project_id", "integer"),
+    Column("id", "bigint"),
+    Column("layer", "athena.layer"),
+    Column("content", "text", binary=True),
+    Column("content_hash", "bytea", binary=True),
+    Column("also", "text", binary=True),
+    Column("occurred_at", "timestamptz"),
+    Column("created_at", "timestamptz"),
+    Column("session_id", "text"),
+    Column("tags", "text"),
+    Column("importance", "float8"),
+    Column("key", "text"),
+    Column("about_id", "bigint"),
+    Column("superseded_by", "bigint"),
+    Column("superseded_at", "timestamptz"),
+)
 # A memory that has a twin by now is left out, and with it its details and its vector, which ask for it.
 _INSERT = """
 INSERT INTO athena.memories (project_id, id, layer, content, content_hash, also, occurred_at, created_at, session_id,
     tags, importance, key, about_id, superseded_by, superseded_at)
 SELECT g.project_id, g.id, g.layer, g.content, g.content_hash, g.also, g.occurred_at, coalesce(g.created_at, now()),
     g.session_id, g.tags::text[], g.importance, g.key, g.about_id, g.superseded_by, g.superseded_at
-FROM unnest(%(projects)s::integer[], %(ids)s::bigint[], %(layers)s::athena.layer[], %(contents)b::text[],
-    %(hashes)b::bytea[], %(alsos)b::text[], %(occurred_ats)s::timestamptz[], %(created_ats)s::timestamptz[],
-    %(sessions)s::text[], %(tags)s::text[], %(importances)s::float8[], %(keys)s::text[], %(abouts)s::bigint[],
-    %(superseded_bys)s::bigint[], %(superseded_ats)s::timestamptz[])
-    AS g (project_id, id, layer, content, content_hash, also, occurred_at, created_at, session_id,
-        tags, importance, key, about_id, superseded_by, superseded_at)
+FROM {rows}
 WHERE NOT EXISTS (
         SELECT 1 FROM athena.memories k WHERE k.project_id = g.project_id AND k.key = g.key)
     AND (g.superseded_at IS NOT NULL OR NOT EXISTS (
@@ -99,28 +111,26 @@ def insert_steps(rows: Sequence[NewMemory]) -> list[Step]:
 
     The first step returns the ids that were inserted: all but those that have a twin.
     """
-    memories = Step(
-        _INSERT,
-        {
-            "projects": [row.project_id for row in rows],
-            "ids": [row.id for row in rows],
-            "layers": [row.layer.value for row in rows],
-            "contents": [row.content for row in rows],
-            "hashes": [row.content_hash for row in rows],
-            "alsos": [row.also for row in rows],
-            "occurred_ats": [row.occurred_at for row in rows],
-            "created_ats": [row.created_at for row in rows],
-            "sessions": [row.session_id for row in rows],
-            # An array of arrays must be rectangular; a list of array literals need not be.
-            "tags": [array_literal(row.tags) for row in rows],
-            "importances": [row.importance for row in rows],
-            "keys": [row.key for row in rows],
-            "abouts": [row.about for row in rows],
-            "superseded_bys": [row.superseded_by for row in rows],
-            "superseded_ats": [row.superseded_at for row in rows],
-            "repeat_s": EVENT_REPEAT_S,
-        },
-    )
+    memories = [
+        (
+            row.project_id,
+            row.id,
+            row.layer.value,
+            row.content,
+            row.content_hash,
+            row.also,
+            row.occurred_at,
+            row.created_at,
+            row.session_id,
+            array_literal(row.tags),
+            row.importance,
+            row.key,
+            row.about,
+            row.superseded_by,
+            row.superseded_at,
+        )
+        for row in rows
+    ]
     rooms = layer_rooms()
     details = [
         step
@@ -128,7 +138,7 @@ def insert_steps(rows: Sequence[NewMemory]) -> list[Step]:
         if (kept := [Kept(row.project_id, row.id, row.details) for row in rows if row.layer is layer])
         for step in rooms[layer].keep(kept)
     ]
-    return [memories, *details]
+    return [_ROWS.step(_INSERT, memories, repeat_s=EVENT_REPEAT_S), *details]
 
 
 _MEMORY = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from athena_mcp.db.rows import Column, RowSource
 from athena_mcp.db.session import Session, Step
 from athena_mcp.layers.kept import Kept
 from athena_mcp.model import MAX_ITEM_CHARS, Layer, SemanticDetails, SemanticKind
@@ -13,12 +14,17 @@ from athena_mcp.validation import check_choice, check_fraction, check_text
 
 FIELDS = ("kind", "confidence", "source")
 
+_ROWS = RowSource(
+    Column("project_id", "integer"),
+    Column("memory_id", "bigint"),
+    Column("kind", "athena.semantic_kind"),
+    Column("confidence", "float8"),
+    Column("source", "text"),
+)
 _KEEP = """
 INSERT INTO athena.semantic_details (project_id, memory_id, kind, confidence, source)
 SELECT g.project_id, g.memory_id, g.kind, g.confidence, g.source
-FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(kinds)s::athena.semantic_kind[],
-    %(confidences)s::float8[], %(sources)s::text[])
-    AS g (project_id, memory_id, kind, confidence, source)
+FROM {rows}
 WHERE EXISTS (SELECT 1 FROM athena.memories WHERE project_id = g.project_id AND id = g.memory_id OFFSET 0)
 """
 
@@ -36,14 +42,11 @@ def keep(rows: Sequence[Kept[SemanticDetails]]) -> list[Step]:
     """How to store the details of new facts."""
     if not rows:
         return []
-    values = {
-        "projects": [row.project_id for row in rows],
-        "memories": [row.memory_id for row in rows],
-        "kinds": [row.details.kind.value for row in rows],
-        "confidences": [row.details.confidence for row in rows],
-        "sources": [row.details.source for row in rows],
-    }
-    return [Step(_KEEP, values)]
+    values = [
+        (row.project_id, row.memory_id, row.details.kind.value, row.details.confidence, row.details.source)
+        for row in rows
+    ]
+    return [_ROWS.step(_KEEP, values)]
 
 
 async def search(session: Session, query: Search) -> list[Candidate]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from athena_mcp.db.rows import Column, RowSource
 from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderMismatch
 from athena_mcp.model import Layer
@@ -40,16 +41,18 @@ SELECT %(name)s, %(dimension)s, true WHERE NOT EXISTS (SELECT 1 FROM athena.embe
 ON CONFLICT DO NOTHING
 """
 _ACTIVE = "SELECT id, name, dimension FROM athena.embedders WHERE active"
+_ROWS = RowSource(
+    Column("project_id", "integer"), Column("memory_id", "bigint"), Column("embedding", "halfvec", binary=True)
+)
 # Of no other embedder than the store's: while this one was read, the store may have changed to another, and a vector of
 # an embedder that is gone would be of no use to anybody. `making` is for who prepares that change.
 _INSERT = """
 INSERT INTO athena.vectors (project_id, memory_id, embedder_id, layer, embedding)
-SELECT n.project_id, n.memory_id, %(embedder)s, m.layer, n.embedding
-FROM unnest(%(projects)s::integer[], %(memories)s::bigint[], %(vectors)b::halfvec[])
-    AS n (project_id, memory_id, embedding)
+SELECT g.project_id, g.memory_id, %(embedder)s, m.layer, g.embedding
+FROM {rows}
 CROSS JOIN LATERAL (
     SELECT layer FROM athena.memories
-    WHERE project_id = n.project_id AND id = n.memory_id AND superseded_at IS NULL OFFSET 0) AS m
+    WHERE project_id = g.project_id AND id = g.memory_id AND superseded_at IS NULL OFFSET 0) AS m
 WHERE EXISTS (SELECT 1 FROM athena.embedders e WHERE e.id = %(embedder)s AND (e.active OR %(making)s))
 ON CONFLICT DO NOTHING
 """
@@ -121,14 +124,8 @@ def vector_steps(embedder_id: int, vectors: Sequence[NewVector], *, making: bool
     rows = [row for row in vectors if row.vector.any()]
     if not rows:
         return []
-    values = {
-        "projects": [row.project_id for row in rows],
-        "memories": [row.memory_id for row in rows],
-        "vectors": [half_vector(row.vector) for row in rows],
-        "embedder": embedder_id,
-        "making": making,
-    }
-    return [Step(_INSERT, values)]
+    values = [(row.project_id, row.memory_id, half_vector(row.vector)) for row in rows]
+    return [_ROWS.step(_INSERT, values, embedder=embedder_id, making=making)]
 
 
 class Neighbour(NamedTuple):
