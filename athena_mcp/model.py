@@ -7,7 +7,7 @@ Everything here is plain data: no I/O, no driver, no protocol. The JSON shapes a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -273,9 +273,20 @@ class RecallResult:
     include_scores: bool = True
     brief: str | None = None
     explanation: Mapping[str, Any] | None = None
+    computation: int | None = field(default=None, compare=False)
+    """Which computation of this process it comes from: answers of the same one have the same `lasting_dict`, as far as
+    `include_scores` goes. None when that is not told."""
 
     def to_dict(self) -> dict[str, Any]:
         """The contract's JSON, without empty optional fields."""
+        return {**self.lasting_dict(), **self.passing_dict()}
+
+    def passing_dict(self) -> dict[str, Any]:
+        """The part of `to_dict` that differs each time the same answer is given."""
+        return {"cache_hit": self.cache_hit, "elapsed_ms": round(self.elapsed_ms, 2)}
+
+    def lasting_dict(self) -> dict[str, Any]:
+        """The rest of `to_dict`."""
         answer: dict[str, Any] = {
             "memories": [hit.to_dict(include_scores=self.include_scores) for hit in self.memories],
             "due": [task.to_dict() for task in self.due],
@@ -287,8 +298,6 @@ class RecallResult:
         answer["layers"] = {layer.value: self.layers[layer].to_dict() for layer in Layer}
         answer["degraded"] = list(self.degraded)
         answer["cascade_depth"] = self.cascade_depth
-        answer["cache_hit"] = self.cache_hit
-        answer["elapsed_ms"] = round(self.elapsed_ms, 2)
         answer["scope"] = {"project": self.project, "with": list(self.scope_with)}
         if self.brief:
             answer["brief"] = self.brief

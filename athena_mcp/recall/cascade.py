@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -99,6 +100,7 @@ class Cascade:
         self._task_group = task_group
         self.cache: RecallCache[RecallResult] = RecallCache()
         self._asked_before = AskedBefore(DEFAULT_CAPACITY)
+        self._computations = itertools.count(1)
         self._ground = GroundReader(database, vectors, now)
         # A recall's layers run on this; it takes its query methods from here, hence it comes second.
         self.executor: ParallelTier1Executor[Candidate] = ParallelTier1Executor(query_methods(database, self.prepare))
@@ -164,6 +166,7 @@ class Cascade:
             and not (ground.scope.size and self._ground.vectors.warming),
             brief=None if outcome.confidence < NOTHING_RELEVANT else shown.brief,
             explanation=trace,
+            computation=next(self._computations),
         )
         return Fresh(freeze_result(result), keep=not degraded, ttl_s=ground.holds_s)
 

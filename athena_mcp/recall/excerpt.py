@@ -40,8 +40,15 @@ def fit(hits: Sequence[Hit], budget_chars: int = ANSWER_CHARS, *, query: str = "
     """
     sizes = [_size(hit.memory.content) for hit in hits]
     share = fair_share(sizes, budget_chars)
-    detail_share = fair_share([_detail_size(hit.memory) for hit in hits], budget_chars // DETAIL_SHARE, least=0)
-    return tuple(_fit_one(hit, size, share, detail_share, query) for hit, size in zip(hits, sizes, strict=True))
+    detail_sizes = [_detail_size(hit.memory) for hit in hits]
+    detail_share = fair_share(detail_sizes, budget_chars // DETAIL_SHARE, least=0)
+    fitting = [
+        hit
+        if size <= detail_share and _is_within(hit.memory, *DETAIL_CUTS[0])
+        else _with_short_details(hit, detail_share)
+        for hit, size in zip(hits, detail_sizes, strict=True)
+    ]
+    return tuple(_with_short_text(hit, size, share, query) for hit, size in zip(fitting, sizes, strict=True))
 
 
 def fair_share(sizes: Sequence[int], budget: int, *, least: int = LEAST_CHARS) -> int:
@@ -92,6 +99,28 @@ def shorten_details(memory: Memory, share: int) -> Memory:
     return replace(_shortened(memory, 0, 0), session_id=None)
 
 
+def _is_within(memory: Memory, items: int, chars: int) -> bool:
+    """Whether `_shortened` would leave the memory as it is; found out sooner than by copying it."""
+    details = memory.details
+    lists = [memory.relations, memory.tags]
+    texts = [text for edge in memory.relations for text in (edge.subject, edge.relation, edge.object)]
+    match details:
+        case EpisodicDetails():
+            lists.append(details.files)
+            texts += details.files
+        case SemanticDetails():
+            texts.append(details.source or "")
+        case ProceduralDetails():
+            lists.append(details.steps)
+            texts += [*details.steps, details.applies_when or ""]
+        case ProspectiveDetails():
+            lists.append(details.triggers)
+            texts += [trigger.value for trigger in details.triggers]
+        case _:
+            pass
+    return all(len(entries) <= items for entries in lists) and all(len(text) <= chars for text in texts)
+
+
 def _shortened(memory: Memory, items: int, chars: int) -> Memory:
     """The memory with at most `items` entries in each list and `chars` characters in each text of its details."""
 
@@ -127,12 +156,14 @@ def _shortened(memory: Memory, items: int, chars: int) -> Memory:
     )
 
 
-def _fit_one(hit: Hit, size: int, share: int, detail_share: int, query: str) -> Hit:
-    memory = shorten_details(hit.memory, detail_share)
-    if size > share:
-        return replace(hit, memory=memory, text=excerpt(memory.content, share, query))
+def _with_short_details(hit: Hit, share: int) -> Hit:
+    memory = shorten_details(hit.memory, share)
     # Cut details alone also make the memory incomplete, which `truncated` says.
     return hit if memory is hit.memory else replace(hit, memory=memory, text=memory.content)
+
+
+def _with_short_text(hit: Hit, size: int, share: int, query: str) -> Hit:
+    return replace(hit, text=excerpt(hit.memory.content, share, query)) if size > share else hit
 
 
 def _detail_size(memory: Memory) -> int:

@@ -7,12 +7,15 @@ alone, since that is all a host passes on of them.
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mcp.types import CallToolResult, TextContent
 
 from athena_mcp.harmless import harmless, harmless_value, json_is_harmless
+from athena_mcp.model import RecallResult
 
 
 def compact_json(value: Mapping[str, Any]) -> str:
@@ -33,16 +36,63 @@ def well_formed(text: str) -> str:
     return text
 
 
+RENDERINGS = 64
+"""Answers of which the rendering is kept: a hundred kilobytes for the largest, a tenth of that for most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """An object as compact JSON, and as that reads."""
+
+    text: str
+    facts: Mapping[str, Any]
+
+
+def rendering_of(value: Mapping[str, Any]) -> Rendering:
+    """`value`, of at least one key, both ways. Raises ValueError as `compact_json` does."""
+    text = compact_json(value)
+    # Read back, so that both are the same facts whatever `value` held (tuples, enums, cut characters).
+    return Rendering(text, json.loads(text))
+
+
 def success(value: Mapping[str, Any]) -> CallToolResult:
     """A tool's answer."""
-    text = compact_json(value)
-    # Read back, so that both halves are the same facts whatever `value` held (tuples, enums, cut characters).
-    return CallToolResult(content=[TextContent(type="text", text=text)], structured_content=json.loads(text))
+    return _result(rendering_of(value))
+
+
+class Renderings:
+    """Gives the answers of `recall`. What lasts of a kept one is rendered once: that is most of what giving it takes.
+
+    Of at most `capacity` answers, those given last. On one event loop.
+    """
+
+    def __init__(self, capacity: int = RENDERINGS) -> None:
+        self._capacity = capacity
+        self._kept: OrderedDict[tuple[int, bool], Rendering] = OrderedDict()
+
+    def answer(self, result: RecallResult) -> CallToolResult:
+        """A recall's answer, as `success` gives it. Most are asked for once, so it is kept from the second time on."""
+        if not result.cache_hit or result.computation is None:
+            return success(result.to_dict())
+        key = (result.computation, result.include_scores)
+        lasting = self._kept.get(key) or rendering_of(result.lasting_dict())
+        self._kept[key] = lasting
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._capacity:
+            self._kept.popitem(last=False)
+        passing = rendering_of(result.passing_dict())
+        return _result(Rendering(f"{lasting.text[:-1]},{passing.text[1:]}", {**lasting.facts, **passing.facts}))
 
 
 def failure(message: str) -> CallToolResult:
     """A tool's refusal or failure; the model reads the message."""
     return CallToolResult(content=[TextContent(type="text", text=well_formed(harmless(message)))], is_error=True)
+
+
+def _result(rendering: Rendering) -> CallToolResult:
+    return CallToolResult(
+        content=[TextContent(type="text", text=rendering.text)], structured_content=dict(rendering.facts)
+    )
 
 
 def _dumped(value: Any) -> str:

@@ -14,6 +14,7 @@ from mcp.server.subscriptions import ResourceUpdated, SubscriptionBus
 from mcp.types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from athena_mcp.config import Settings
+from athena_mcp.server.answers import Renderings
 from athena_mcp.server.failures import describe
 from athena_mcp.server.notify import STATS_URI, announce_changes
 from athena_mcp.server.ports import App, Manager, OpenApp
@@ -38,6 +39,7 @@ class ServerState:
         self._begun = False
         self._older_session: ServerSession | None = None
         self._manager: Manager | None = None
+        self.renderings = Renderings()
 
     @property
     def read_only(self) -> bool:

@@ -17,6 +17,7 @@ from mcp.types import (
     ToolAnnotations,
 )
 
+from athena_mcp.model import RecallResult
 from athena_mcp.server import instructions
 from athena_mcp.server.answers import failure, success
 from athena_mcp.server.arguments import (
@@ -44,7 +45,7 @@ class ToolFace:
     arguments: type[Arguments]
     answer: type[Any]
     annotations: ToolAnnotations
-    run: Callable[[Manager, Any], Awaitable[Mapping[str, Any]]]
+    run: Callable[[Manager, Any], Awaitable[Mapping[str, Any] | RecallResult]]
     always_loaded: bool = False
     """Whether a host with tool search should keep it in view; for the two an agent must not have to look for."""
 
@@ -61,8 +62,8 @@ class ToolFace:
         )
 
 
-async def _recall(manager: Manager, given: RecallArguments) -> Mapping[str, Any]:
-    result = await manager.recall(
+async def _recall(manager: Manager, given: RecallArguments) -> RecallResult:
+    return await manager.recall(
         given.query,
         given.context,
         given.k,
@@ -78,7 +79,6 @@ async def _recall(manager: Manager, given: RecallArguments) -> Mapping[str, Any]
         until=given.until,
         tags=given.tags or (),
     )
-    return result.to_dict()
 
 
 async def _remember(manager: Manager, given: RememberArguments) -> Mapping[str, Any]:
@@ -187,6 +187,9 @@ async def call_tool(ctx: ServerRequestContext[ServerState], params: CallToolRequ
     try:
         given = parse_arguments(tool.arguments, params.arguments or {})
         manager = await ctx.lifespan_context.manager(ctx.session)
-        return success(await tool.run(manager, given))
+        answer = await tool.run(manager, given)
+        if isinstance(answer, RecallResult):
+            return ctx.lifespan_context.renderings.answer(answer)
+        return success(answer)
     except Exception as error:  # noqa: BLE001  the border to the protocol: nothing but a message may pass
         return failure(explain(error, tool.name))

@@ -53,6 +53,21 @@ async def test_an_answer_is_kept_until_any_server_writes_to_the_project(
     ]
 
 
+async def test_an_answer_takes_as_few_round_trips_as_it_can(manager: MemoryManager) -> None:
+    """The ground, the layer and the memories; of a kept one the versions alone, which come first from then on."""
+    await manager.remember("The staging database listens on port 5433.", layer="semantic")
+
+    async def sessions() -> int:
+        """How many sessions with the database one recall takes."""
+        before = (await manager.stats("database"))["database"]["requests"]
+        await manager.recall("staging database port", cascade_depth=1, layers=["semantic"])
+        return int((await manager.stats("database"))["database"]["requests"] - before)
+
+    assert [await sessions(), await sessions()] == [3, 1]
+    await manager.remember("The staging database moved.", layer="semantic")
+    assert [await sessions(), await sessions()] == [4, 1]
+
+
 async def test_a_write_to_global_ends_kept_answers_of_every_project(
     manager: MemoryManager, second: MemoryManager
 ) -> None:

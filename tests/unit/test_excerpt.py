@@ -27,7 +27,17 @@ from athena_mcp.model import (
     Trigger,
     TriggerKind,
 )
-from athena_mcp.recall.excerpt import ANSWER_CHARS, DUE_CHARS, LEAST_CHARS, cut, fair_share, fit
+from athena_mcp.recall.excerpt import (
+    ANSWER_CHARS,
+    DETAIL_CUTS,
+    DETAIL_SHARE,
+    DUE_CHARS,
+    LEAST_CHARS,
+    cut,
+    fair_share,
+    fit,
+    shorten_details,
+)
 
 AT = datetime(2026, 1, 31, 9, 30, 0, 123456, tzinfo=UTC)
 WORDS = "The staging database listens on port 5433 because the default one is taken by the old billing job. "
@@ -161,3 +171,38 @@ def test_a_cut_text_fits_its_share_as_json(text: str, share: int) -> None:
     assert len(json.dumps(kept, ensure_ascii=False)) - 2 <= share
     assert kept.endswith("…")
     assert text.startswith(kept[:-1])
+
+
+@st.composite
+def details_around_the_limit(draw: st.DrawFn) -> Details | None:
+    """Details of any layer whose lists and texts are a little longer or shorter than what is shown."""
+    items, chars = DETAIL_CUTS[0]
+    texts = st.integers(chars - 1, chars + 1).map("x".__mul__)
+    listed = st.lists(st.one_of(texts, st.just("short")), min_size=0, max_size=items + 1).map(tuple)
+    return draw(
+        st.one_of(
+            st.none(),
+            st.builds(EpisodicDetails, files=listed),
+            st.builds(SemanticDetails, source=st.none() | texts),
+            st.builds(ProceduralDetails, steps=listed, applies_when=st.none() | texts),
+            st.builds(
+                ProspectiveDetails,
+                triggers=listed.map(lambda values: tuple(Trigger(TriggerKind.PHRASE, value) for value in values)),
+            ),
+        )
+    )
+
+
+@given(details_around_the_limit(), st.integers(11, 13), st.integers(159, 161), st.integers(0, 13))
+def test_details_are_shortened_where_they_are_too_long_and_left_alone_where_not(
+    details: Details | None, tags: int, chars: int, edges: int
+) -> None:
+    memory = replace(
+        hit("A short text.", details=details).memory,
+        tags=("tag",) * tags,
+        relations=(Relation("login", "uses", "x" * chars),) * edges,
+    )
+    shown = fit([Hit(memory, 1.0)])[0]
+    expected = shorten_details(memory, ANSWER_CHARS // DETAIL_SHARE)
+    assert shown.memory == expected
+    assert (shown.text is None) == (expected is memory)
