@@ -274,8 +274,8 @@ class RecallResult:
     brief: str | None = None
     explanation: Mapping[str, Any] | None = None
     computation: int | None = field(default=None, compare=False)
-    """Which computation of this process it comes from: answers of the same one have the same `lasting_dict`, as far as
-    `include_scores` goes. None when that is not told."""
+    """Which computation of this process it comes from, where it may be given again: answers of the same one have the
+    same `lasting_dict`, but for `include_scores`."""
 
     def to_dict(self) -> dict[str, Any]:
         """The contract's JSON, without empty optional fields."""

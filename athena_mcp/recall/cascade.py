@@ -166,7 +166,7 @@ class Cascade:
             and not (ground.scope.size and self._ground.vectors.warming),
             brief=None if outcome.confidence < NOTHING_RELEVANT else shown.brief,
             explanation=trace,
-            computation=next(self._computations),
+            computation=next(self._computations) if request.use_cache and not degraded else None,
         )
         return Fresh(freeze_result(result), keep=not degraded, ttl_s=ground.holds_s)
 

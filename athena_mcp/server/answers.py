@@ -61,7 +61,7 @@ def success(value: Mapping[str, Any]) -> CallToolResult:
 
 
 class Renderings:
-    """Gives the answers of `recall`. What lasts of a kept one is rendered once: that is most of what giving it takes.
+    """Gives the answers of `recall`. What lasts of one is rendered once: that is most of what giving it again takes.
 
     Of at most `capacity` answers, those given last. On one event loop.
     """
@@ -71,8 +71,8 @@ class Renderings:
         self._kept: OrderedDict[tuple[int, bool], Rendering] = OrderedDict()
 
     def answer(self, result: RecallResult) -> CallToolResult:
-        """A recall's answer, as `success` gives it. Most are asked for once, so it is kept from the second time on."""
-        if not result.cache_hit or result.computation is None:
+        """A recall's answer, as `success` gives it."""
+        if result.computation is None:
             return success(result.to_dict())
         key = (result.computation, result.include_scores)
         lasting = self._kept.get(key) or rendering_of(result.lasting_dict())
