@@ -54,6 +54,7 @@ class App:
         embedder: MakeHandle | None = None,
         *,
         publishes: bool = True,
+        warms: bool = True,
         instruments: Instruments | None = None,
     ) -> None:
         self.settings = settings
@@ -68,6 +69,7 @@ class App:
         self._server: EmbeddedServer | None = None
         self._database: Database | None = None
         self._publishes = publishes
+        self._warms = warms
         self._published_revision = 0
 
     def begin(self) -> None:
@@ -144,7 +146,8 @@ class App:
         read_only = self.settings.read_only
         vectors = self._vectors = VectorArm(make_handle(), read_only=read_only)
         database = Database(self._find_server, max_connections=self.settings.max_connections, read_only=read_only)
-        self._tasks.start_soon(_guarded, "loading the embedder", vectors.warm)
+        if self._warms:
+            self._tasks.start_soon(_guarded, "loading the embedder", vectors.warm)
         connection = await database.connect()
         try:
             await (check_migrated if read_only else migrate)(connection)
@@ -189,7 +192,8 @@ class App:
             lambda: {"kind": "embedded" if self.settings.embedded else "external", **database.counts()},
             database.reset_counts,
         )
-        self._tasks.start_soon(_guarded, "upkeep", partial(keep_up, vectors, database, read_only=read_only))
+        if self._warms:
+            self._tasks.start_soon(_guarded, "upkeep", partial(keep_up, vectors, database, read_only=read_only))
         if self._publishes and not read_only:
             self._tasks.start_soon(_guarded, "publishing the statistics", partial(self._publish, manager))
         return manager
@@ -243,20 +247,22 @@ async def open_app(
     *,
     embedder: MakeHandle | None = None,
     publishes: bool = True,
+    warms: bool = True,
     instruments: Instruments | None = None,
 ) -> AsyncIterator[App]:
     """The application of this process; entering returns at once, leaving lets go of everything.
 
     `embedder` makes the handle of another embedder than the default one. `publishes`: leave this process's statistics
-    in the database for the others, which a command that does one thing does not. `instruments` take the place of those
-    that go by OpenTelemetry's global providers.
+    in the database for the others, which a command that does one thing does not. `warms`: load the embedder and keep
+    the store's vectors up, which a command that neither asks nor stores has no use for; `warmed` never returns without.
+    `instruments` take the place of those that go by OpenTelemetry's global providers.
     Its task group, which the layers of every recall run on, is entered here: by a server in its lifespan.
     """
     app: App | None = None
     own: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks:
-            app = App(settings, tasks, embedder, publishes=publishes, instruments=instruments)
+            app = App(settings, tasks, embedder, publishes=publishes, warms=warms, instruments=instruments)
             try:
                 yield app
             except BaseException as error:  # whatever it is: put in order, then raised again

@@ -53,6 +53,6 @@ def command(flags: Flags, file: Path | None) -> None:
             with open_target(file) as stream:
                 return await write(manager, stream, progress=progress)
 
-    written = run_with_manager(settings, export)
+    written = run_with_manager(settings, export, warms=False)
     if file is not None and str(file) != "-":
         note(f"Wrote {written:,} memories to {file}.")

@@ -37,6 +37,6 @@ def command(flags: Flags, id_: int) -> None:
     async def remove(manager: MemoryManager) -> Forgotten:
         return await manager.forget(id_)
 
-    forgotten = run_with_manager(settings_of(flags), remove)
+    forgotten = run_with_manager(settings_of(flags), remove, warms=False)
     relations = f" and {forgotten.relations_removed} relations" if forgotten.relations_removed else ""
     say(f"Forgot {', '.join(f'#{one}' for one in forgotten.ids)}{relations}.")

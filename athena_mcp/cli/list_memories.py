@@ -50,7 +50,7 @@ def command(flags: Flags, layer: str | None, limit: int, include_superseded: boo
                 break
         return found
 
-    memories = run_with_manager(settings, fetch)
+    memories = run_with_manager(settings, fetch, warms=False)
     if as_json:
         say_json([memory_to_row(memory) for memory in memories])
     elif memories:

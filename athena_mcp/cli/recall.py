@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from athena_mcp.cli.output import say, say_json
 from athena_mcp.cli.recalled import recalled_text
 from athena_mcp.cli.runner import run_with_manager
 from athena_mcp.harmless import harmless_value
-from athena_mcp.model import DEFAULT_K, RecallResult
+from athena_mcp.model import DEFAULT_K, GLOBAL_PROJECT, RecallResult
 
 if TYPE_CHECKING:
     from athena_mcp.manager import MemoryManager
@@ -58,22 +59,31 @@ def command(
                athena-mcp recall "what is left to do" --branch main --json
     """
     context: dict[str, Any] = {"files": list(files), "branch": branch, "task": task}
+    given: dict[str, Any] = {
+        "context": {name: value for name, value in context.items() if value} or None,
+        "k": k,
+        "cascade_depth": depth,
+        "explain_reasoning": explain,
+        "layers": layers or None,
+        "since": since,
+        "until": until,
+        "tags": tags,
+    }
+    text = " ".join(query)
+    _check(text, given)
 
     async def ask(manager: MemoryManager) -> RecallResult:
-        return await manager.recall(
-            " ".join(query),
-            {name: value for name, value in context.items() if value} or None,
-            k,
-            depth,
-            explain_reasoning=explain,
-            layers=layers or None,
-            since=since,
-            until=until,
-            tags=tags,
-        )
+        return await manager.recall(text, **given)
 
     result = run_with_manager(settings_of(flags), ask, embedder=True)
     if as_json:
         say_json(harmless_value(result.to_dict()))
     else:
         say(recalled_text(result))
+
+
+def _check(query: str, given: Mapping[str, Any]) -> None:
+    """Refuse what cannot be accepted before a database is started for it. Raises InvalidArgument."""
+    from athena_mcp.recall.request import check_request
+
+    check_request(query, project=GLOBAL_PROJECT, **given)

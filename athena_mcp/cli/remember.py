@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from athena_mcp.cli.options import JSON_OBJECT, LAYER, TEXT, common_options, jso
 from athena_mcp.cli.output import say, say_json, visible
 from athena_mcp.cli.runner import run_with_manager
 from athena_mcp.errors import InvalidArgument
-from athena_mcp.model import DEFAULT_IMPORTANCE, MAX_CONTENT_CHARS
+from athena_mcp.model import DEFAULT_IMPORTANCE, GLOBAL_PROJECT, MAX_CONTENT_CHARS
 from athena_mcp.receipt import Receipt
 
 if TYPE_CHECKING:
@@ -73,26 +74,35 @@ def command(
     content = _standard_input() if text == ("-",) else " ".join(text)
     edges = [{"subject": subject, "relation": relation, "object": target} for subject, relation, target in relations]
 
+    given: dict[str, Any] = {
+        "layer": layer,
+        "tags": tags,
+        "importance": importance,
+        "occurred_at": occurred_at,
+        "session_id": session_id,
+        "details": details,
+        "relations": edges,
+        "replaces": replaces,
+        "about": about,
+        "key": key,
+    }
+    _check(content, given)
+
     async def store(manager: MemoryManager) -> Receipt:
-        return await manager.remember(
-            content,
-            layer=layer,
-            tags=tags,
-            importance=importance,
-            occurred_at=occurred_at,
-            session_id=session_id,
-            details=details,
-            relations=edges,
-            replaces=replaces,
-            about=about,
-            key=key,
-        )
+        return await manager.remember(content, **given)
 
     receipt = run_with_manager(settings_of(flags), store, embedder=True)
     if as_json:
         say_json(receipt.to_dict())
     else:
         say(receipt_text(receipt))
+
+
+def _check(content: str, given: Mapping[str, Any]) -> None:
+    """Refuse what cannot be accepted before a database is started for it. Raises InvalidArgument."""
+    from athena_mcp.remember.request import check_request
+
+    check_request(content, project=GLOBAL_PROJECT, **given)
 
 
 def receipt_text(receipt: Receipt) -> str:

@@ -30,11 +30,17 @@ def run(main: Callable[[], Awaitable[T]], *, database: bool = True) -> T:
     return anyio.run(main, backend_options=options)
 
 
-def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitable[T]], *, embedder: bool = False) -> T:
+def run_with_manager(
+    settings: Settings,
+    work: Callable[[MemoryManager], Awaitable[T]],
+    *,
+    embedder: bool = False,
+    warms: bool = True,
+) -> T:
     """Open the memory, do `work` with it and close it again.
 
     `embedder`: wait until it is up, or known to be unable to. A server answers without it meanwhile; a command has no
-    second call to do better in.
+    second call to do better in. `warms`: whether it is loaded at all, which takes a third of a second.
     """
 
     async def main() -> T:
@@ -45,7 +51,7 @@ def run_with_manager(settings: Settings, work: Callable[[MemoryManager], Awaitab
             logging.getLogger("athena_mcp.app").setLevel("CRITICAL")
             # A command that ends while the background still asks something breaks that off, which the driver warns of.
             logging.getLogger("psycopg").setLevel("ERROR")
-        async with open_app(settings, publishes=False) as app:
+        async with open_app(settings, publishes=False, warms=warms) as app:
             manager = await app.manager()
             if embedder:
                 await app.warmed()

@@ -21,7 +21,7 @@ async def test_the_answer_has_the_shape_of_the_contract(shared: MemoryManager, p
     result = await shared.recall(query, project=project, k=3, layers=ALL, cascade_depth=1)
     answer = result.to_dict()
     assert [name for name in answer if name != "confidence"] == [
-        "memories", "due", "layers", "degraded", "cascade_depth", "cache_hit", "elapsed_ms", "scope",
+        "memories", "due", "layers", "degraded", "cascade_depth", "scope", "cache_hit", "elapsed_ms",
     ]  # fmt: skip
     assert len(answer["memories"]) == 3
     assert set(ids(result)) <= set(kept.values())
