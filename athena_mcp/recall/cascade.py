@@ -322,7 +322,7 @@ def query_methods(
     def method(layer: Layer) -> QueryMethod[Candidate]:
         async def ask(query: str, context: Mapping[str, Any] | None, k: int) -> Sequence[Candidate]:
             search = context.search if isinstance(context, PreparedContext) else await prepare(query, context or {}, k)
-            async with database.session() as session:
+            async with database.session(reading=True) as session:
                 return await rooms[layer].search(session, search)
 
         return ask

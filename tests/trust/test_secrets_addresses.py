@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from athena_mcp.config import check_database_url
 from athena_mcp.errors import ConfigurationError
-from tests.acceptance.command import Athena
+from tests.acceptance.command import Athena, Done
 
 SECRET = "hun" + "ter2"
 MISREAD = [
@@ -55,10 +57,15 @@ def test_an_address_that_can_be_read_is_accepted(url: str) -> None:
 
 
 def test_no_command_prints_a_password(tmp_path: Path) -> None:
-    for url in (READABLE[1], READABLE[3], *UNREADABLE):
-        athena = Athena(tmp_path / "data", env={"ATHENA_DATABASE_URL": url, "ATHENA_LOG_LEVEL": "DEBUG"})
-        for command in (("doctor",), ("doctor", "--json"), ("stats",), ("recall", "x")):
-            done = athena(*command)
+    urls = (READABLE[1], READABLE[3], *UNREADABLE)
+    commands = (("doctor",), ("doctor", "--json"), ("stats",), ("recall", "x"))
+
+    def run(given: tuple[str, tuple[str, ...]]) -> Done:
+        url, command = given
+        return Athena(tmp_path / "data", env={"ATHENA_DATABASE_URL": url, "ATHENA_LOG_LEVEL": "DEBUG"})(*command)
+
+    with ThreadPoolExecutor(4) as pool:  # they have nothing in common but a folder that none of them makes
+        for done in pool.map(run, itertools.product(urls, commands)):
             assert done.code == 1
             assert SECRET not in done.out + done.err
 
