@@ -11,6 +11,7 @@ from athena_mcp.cli.options import common_options, settings_of
 from athena_mcp.cli.output import say
 from athena_mcp.cli.runner import run_with_manager
 from athena_mcp.receipt import Forgotten
+from athena_mcp.validation import check_id
 
 if TYPE_CHECKING:
     from athena_mcp.manager import MemoryManager
@@ -33,6 +34,8 @@ def command(flags: Flags, id_: int) -> None:
     \b
     Example:  athena-mcp forget 17
     """
+
+    check_id("id", id_)
 
     async def remove(manager: MemoryManager) -> Forgotten:
         return await manager.forget(id_)

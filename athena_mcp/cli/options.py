@@ -71,6 +71,9 @@ LAYER = click.Choice([layer.value for layer in Layer])
 
 def _keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     """Note a flag for `settings_of`; one after the command wins over one before it."""
+    if value == "":
+        # A variable of a script that is not set, most likely: the default would be taken for what was meant.
+        raise click.BadParameter("is empty; leave the flag out to have the default", context, parameter)
     if value is not None:
         setattr(context.ensure_object(Flags), str(parameter.name), value)
 

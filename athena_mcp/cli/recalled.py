@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from athena_mcp.cli.output import visible, wrapped
 from athena_mcp.model import DueTask, Hit, Layer, LayerOutcome, Memory, RecallResult, details_row
 
+MOST_LISTED = 8
+"""Entries of a list, such as files, that an answer shows."""
+
 
 def recalled_text(result: RecallResult) -> str:
     """The memories, numbered, then the due tasks, what each layer did, what was missing, and the time it took."""
@@ -36,20 +39,20 @@ def _hit(number: int, hit: Hit, include_scores: bool) -> str:
         facts.append(f"confidence {hit.confidence:.2f}")
     lines = ["  ".join(facts), wrapped(memory.content if hit.text is None else hit.text, "   ")]
     if hit.text is not None:
-        lines.append("   [cut; the whole is in `athena-mcp list --json`]")
-    if extra := _details(memory):
+        lines.append(f"   [cut; `athena-mcp show {memory.id}` has the whole]")
+    if extra := details_text(memory, most=MOST_LISTED):
         lines.append(wrapped(extra, "   "))
     return "\n".join(lines)
 
 
-def _details(memory: Memory) -> str:
-    """The typed fields and tags on a line; lists in brackets, steps numbered on lines of their own."""
+def details_text(memory: Memory, *, most: int | None = None) -> str:
+    """The typed fields and tags on a line, of lists at most so many entries; steps numbered on lines of their own."""
     row = details_row(memory.details, memory.relations)
     steps = row.pop("steps", [])
     relations = row.pop("relations", [])
     triggers = row.pop("triggers", [])
     pairs = [
-        f"{name.replace('_', ' ')}: {', '.join(map(str, value[:8])) if isinstance(value, list) else value}"
+        f"{name.replace('_', ' ')}: {', '.join(map(str, value[:most])) if isinstance(value, list) else value}"
         for name, value in row.items()
     ]
     pairs += [f"when {trigger['on']}: {trigger['value']}" for trigger in triggers]

@@ -100,9 +100,13 @@ def command(
 
 def _check(content: str, given: Mapping[str, Any]) -> None:
     """Refuse what cannot be accepted before a database is started for it. Raises InvalidArgument."""
+    from athena_mcp.layers.registry import parse_details
     from athena_mcp.remember.request import check_request
 
-    check_request(content, project=GLOBAL_PROJECT, **given)
+    request = check_request(content, project=GLOBAL_PROJECT, **given)
+    # What a report may say hangs on what it is about, and where no layer is named it is chosen from the whole.
+    if request.layer is not None and request.about is None:
+        parse_details(request.layer, request.details)
 
 
 def receipt_text(receipt: Receipt) -> str:

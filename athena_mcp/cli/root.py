@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "remember": "athena_mcp.cli.remember",
     "forget": "athena_mcp.cli.forget",
     "list": "athena_mcp.cli.list_memories",
+    "show": "athena_mcp.cli.show",
     "stats": "athena_mcp.cli.stats",
     "export": "athena_mcp.cli.export_file",
     "import": "athena_mcp.cli.import_file",

@@ -102,7 +102,7 @@ def by_promise(
         layer: promise.get(layer, 0.0) + INTENDED * (layer in intended) + CUED * (layer in selection.layers)
         for layer in Layer
     }
-    chosen = {Layer.SEMANTIC, *intended, *_context_reasons(context)}
+    chosen = {Layer.SEMANTIC, *intended}
     reasons = dict(selection.reasons)
     for layer in sorted(Layer, key=lambda layer: -score[layer]):
         if layer in chosen:
@@ -113,6 +113,11 @@ def by_promise(
                 reasons[layer] = "asked: it has words of the query"
         elif layer in selection.layers:
             reasons[layer] = "not asked: others have more of the query's words"
+    # The context adds layers and takes none away.
+    for layer, reason in _context_reasons(context).items():
+        if layer not in chosen:
+            chosen.add(layer)
+            reasons[layer] = reason
     return Selection(tuple(layer for layer in Layer if layer in chosen), MappingProxyType(reasons))
 
 

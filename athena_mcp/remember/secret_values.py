@@ -26,6 +26,7 @@ _CODE = re.compile(r"[A-Za-z_][\w.]*[\[(]|[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w
 _PLACE = re.compile(r"(?:~|\.{0,2})/[\w.-]+/|[A-Za-z]:\\|[A-Za-z][A-Za-z0-9+.-]{1,15}://")
 _HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 _NUMBERED = re.compile(r"[0-9]{3}")
+_DIGITS_WITHIN = re.compile(r"(?!.*[a-z][A-Z])[A-Za-z]+[0-9]+[A-Za-z][A-Za-z0-9]*$")
 _MIN_VARIETY = 3
 
 _PLACEHOLDER_WORDS = frozenset(
@@ -207,8 +208,9 @@ def is_password(value: str, setting: Setting, *, in_call: bool = False) -> bool:
     if setting is Setting.QUOTED_PROSE:
         said = value.isalpha() and (value.lower() in _SAID_OF_PASSWORDS or value.endswith(_SAID_ENDINGS))
         return len(value) >= MIN_LOOSE_PASSWORD_CHARS and not said and not _CODE_IN_PROSE.match(value)
-    # A variable that is named for a secret has hardly ever three digits in a row: rootpassword123 is a password.
-    named = _names_a_secret(value) and _NUMBERED.search(value) is None
+    # A variable that is named for a secret has hardly ever three digits in a row, or digits among the letters of one
+    # word: rootpassword123 and hunter2secret are passwords.
+    named = _names_a_secret(value) and _NUMBERED.search(value) is None and _DIGITS_WITHIN.match(value) is None
     if _CODE.match(value) and (named or not value.isidentifier()):
         return False
     if setting is Setting.TIGHT and not in_call:

@@ -108,6 +108,9 @@ REFUSED = [
     (("remember", "x", "--occurred-at", "10000-01-01"), b"", "occurred_at"),
     (("remember", "x", "--details", '{"colour": "red"}'), b"", "details"),
     (("remember", "x", "--relation", "a", "b", ""), b"", "relations"),
+    (("remember", "x", "--layer", "graph", "--details", '{"steps": ["y"]}'), b"", "details"),
+    (("forget", "0"), b"", "id"),
+    (("show", "17", "0"), b"", "id"),
     (("recall", " "), b"", "query"),
     (("recall", "x", "-k", "0"), b"", "k"),
     (("recall", "x", "--depth", "4"), b"", "depth"),
@@ -116,8 +119,7 @@ REFUSED = [
 REFUSED_BY_THE_STORE = [
     (("remember", "x", "--replaces", "999999"), b"", "replaces"),
     (("remember", "x", "--about", "999999"), b"", "about"),
-    (("remember", "x", "--layer", "graph", "--details", '{"steps": ["y"]}'), b"", "details"),
-    (("forget", "0"), b"", "id"),
+    (("show", "999999"), b"", "id"),
     (("stats", "nonsense"), b"", "section"),
 ]
 
@@ -144,6 +146,28 @@ def test_what_cannot_be_accepted_is_refused_before_anything_is_made(
 def test_what_the_memory_cannot_accept_is_one_line_that_names_it(athena: Athena) -> None:
     for arguments, data, argument in REFUSED_BY_THE_STORE:
         assert_refused(athena, arguments, data, argument)
+    assert athena("list", "--json").json == []
+
+
+def test_a_memory_is_shown_whole_by_its_id(athena: Athena) -> None:
+    text = "The runbook of the release. " * 500
+    files = [f"src/part_{number}.py" for number in range(20)]
+    details = json.dumps({"files": files, "outcome": "success"})
+    receipt = athena("remember", text, "--layer", "episodic", "--details", details, "--key", "runbook", "--json").json
+    other = athena("remember", "The runbook is in the wiki.", "--replaces", str(receipt["id"]), "--json").json
+    row, second = athena("show", str(receipt["id"]), str(other["id"]), "--json").json
+    assert (row["content"], row["details"]["files"], row["key"]) == (text.strip(), files, "runbook")
+    assert (row["superseded_by"], second["content"]) == (other["id"], "The runbook is in the wiki.")
+    told = athena("show", str(receipt["id"])).text
+    assert " ".join(told.split()).count("The runbook of the release.") == 500
+    assert all(file in told for file in files)
+    assert f"replaced by #{other['id']}" in told
+
+
+def test_an_empty_flag_is_not_taken_for_the_default(athena: Athena) -> None:
+    done = athena("remember", "x", "--project", "")
+    assert (done.code, done.out) == (2, "")
+    assert "--project" in done.err
     assert athena("list", "--json").json == []
 
 

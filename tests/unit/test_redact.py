@@ -121,6 +121,10 @@ PARTIAL: tuple[tuple[str, str, str], ...] = (
     ("password", "The staging password is {}.", "tr0ub4" + "dor&3"),
     ("password", "password for ann: {}", "tr0ub4" + "dor&3"),
     ("password", "**Password:** {}", "tr0ub4" + "dor"),
+    # Passwords that hold a word for one.
+    ("password", "password: {}", "hunter2" + "secret"),
+    ("password", "admin_password: {}", "my" + "token99x"),
+    ("password", "password: {}", "Pass" + "w0rd"),
     ("password", "password -> {}", "tr0ub4" + "dor"),
     ("password", "mysql --password={} app", "tr0ub4" + "dor"),
     ("password", "tool login --password {} --user ann", "tr0ub4" + "dor"),
@@ -145,6 +149,10 @@ PARTIAL: tuple[tuple[str, str, str], ...] = (
 )
 
 HARMLESS: tuple[str, ...] = (
+    "password: dbPassword2",
+    "password: db_password_2b",
+    "password: k8sSecret.value",
+    "password: password2",
     "the password is rotated monthly",
     "The password was changed to comply with policy",
     "password = get_password()",

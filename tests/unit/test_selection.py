@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from athena_mcp.model import Layer
-from athena_mcp.recall.selection import select_layers
+from athena_mcp.recall.selection import by_promise, select_layers
 
 EVENTS, FACTS, HOW, TASKS, LINKS = Layer
 
@@ -210,3 +210,13 @@ def test_any_question_asks_facts_in_layer_order_and_explains_all_five(query: str
     assert set(chosen.reasons) == set(Layer)
     assert all(chosen.reasons[layer].startswith("asked: ") == (layer in chosen.layers) for layer in Layer)
     assert select_layers(query, context) == chosen
+
+
+@pytest.mark.parametrize("context", [{}, {"phase": "planning"}, {"phase": "planning", "task": "roll the release out"}])
+def test_context_takes_the_place_of_no_layer_that_has_the_words(context: dict[str, str]) -> None:
+    """By promise at most three layers are asked at first, and beside them those that the context looks at."""
+    promise = {EVENTS: 0.8, FACTS: 0.5, HOW: 0.1, TASKS: 0.1, LINKS: 0.9}
+    selection = select_layers("inventory", context)
+    chosen = by_promise(selection, frozenset(), context, promise).layers
+    assert {EVENTS, FACTS, LINKS} <= set(chosen)
+    assert (len(chosen) > 3) == bool(context)
