@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import select
 import selectors
 import time
 from collections import Counter
@@ -285,8 +286,11 @@ class Database:
 
 def _has_unread(connection: psycopg.AsyncConnection[Any]) -> bool:
     """Whether something waits on the socket of an idle connection: its end, or the server's farewell."""
-    # Asking the kernel once, where it can be: the default selector would be made and closed there.
-    with getattr(selectors, "PollSelector", selectors.DefaultSelector)() as selector:
+    if hasattr(select, "poll"):  # not on Windows; a tenth of what a selector costs, once for every borrowed connection
+        looking = select.poll()
+        looking.register(connection.fileno(), select.POLLIN)
+        return bool(looking.poll(0))
+    with selectors.DefaultSelector() as selector:
         selector.register(connection.fileno(), selectors.EVENT_READ)
         return bool(selector.select(0))
 

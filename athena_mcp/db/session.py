@@ -78,7 +78,7 @@ class Session:
         await checkpoint_if_cancelled()
         timeout_ms = self._timeout_ms()
         try:
-            lent = self._reading and LENT_MS <= self._connection.statement_timeout_ms <= timeout_ms
+            lent = self._reading and LENT_MS <= self._connection.statement_timeout_ms < CLOSE_ENOUGH * timeout_ms
             if not lent:
                 await self._limit(timeout_ms)
             try:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from dataclasses import fields, replace
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import fields
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,22 +19,23 @@ SAME_ANSWER: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The fields of a request that do not change its answer, each with the reason. Every other field is in the key."""
 
-_NEUTRAL: Final[dict[str, Any]] = {
-    field.name: field.default for field in fields(RecallRequest) if field.name in SAME_ANSWER
-}
+Question = tuple[Any, ...]
+"""What of a request changes its answer."""
+
+_told: Final = attrgetter(*(field.name for field in fields(RecallRequest) if field.name not in {"query", *SAME_ANSWER}))
 
 
-def question_of(request: RecallRequest) -> RecallRequest:
+def question_of(request: RecallRequest) -> Question:
     """The request without what does not change its answer. It carries the effective context, what the session adds
     included."""
-    return replace(request, query=request.query.strip(), **_NEUTRAL)
+    return (request.query.strip(), *_told(request))
 
 
-def cache_key(question: RecallRequest, versions: Mapping[str, int], *, epoch: Hashable) -> Hashable:
-    """The key of the answer to a question (`question_of`), as the store stood at `versions` (project name to version).
+def cache_key(question: Question, scope: Sequence[str], versions: Mapping[str, int], *, epoch: Hashable) -> Hashable:
+    """The key of a question's answer, as the store stood at `versions` (project name to version).
 
-    A project in scope that is not in `versions` holds nothing yet, and its first memory changes the key; projects out
+    A project of `scope` that is not in `versions` holds nothing yet, and its first memory changes the key; projects out
     of scope do not matter. `epoch` stands for what else an answer hangs on and is the same for all requests, such as
     which embedder answers.
     """
-    return (question, tuple((name, versions.get(name)) for name in question.scope), epoch)
+    return (question, tuple((name, versions.get(name)) for name in scope), epoch)

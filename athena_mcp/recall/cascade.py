@@ -24,7 +24,7 @@ from athena_mcp.layers.registry import layer_rooms
 from athena_mcp.model import GLOBAL_PROJECT, DueTask, Hit, Layer, Memory, RecallResult
 from athena_mcp.recall.asked_before import AskedBefore
 from athena_mcp.recall.cache import DEFAULT_CAPACITY, Fresh, Lookup, RecallCache
-from athena_mcp.recall.cache_key import cache_key, question_of
+from athena_mcp.recall.cache_key import Question, cache_key, question_of
 from athena_mcp.recall.calibration import NOTHING_RELEVANT
 from athena_mcp.recall.confidence import (
     BEHIND,
@@ -100,6 +100,8 @@ class Cascade:
         self._task_group = task_group
         self.cache: RecallCache[RecallResult] = RecallCache()
         self._asked_before = AskedBefore(DEFAULT_CAPACITY)
+        self._laying: dict[Question, anyio.Event] = {}
+        """Questions that are asked for the first time, whose ground is being laid."""
         self._computations = itertools.count(1)
         self._ground = GroundReader(database, vectors, now)
         # A recall's layers run on this; it takes its query methods from here, hence it comes second.
@@ -125,14 +127,28 @@ class Cascade:
         question, epoch = question_of(request), self._ground.vectors.epoch
         ground: Groundwork | None = None
         if self._asked_before.note(question):
+            if question in self._laying:
+                # Afterwards its computation can be joined, if nobody has written meanwhile.
+                await self._laying[question].wait()
             versions = await self._ground.read_versions(request)
-            epoch = self._ground.vectors.epoch
         else:
             # There is no answer yet whose age would have to be asked for first.
-            ground = await self._ground.lay(request)
+            ground = await self._lay_first(question, request)
             versions = ground.scope.versions
-        key = cache_key(question, versions, epoch=epoch)
+            if self._ground.vectors.epoch != epoch:  # the embedder has come, or gone, since the query was embedded
+                ground = None
+        key = cache_key(question, request.scope, versions, epoch=self._ground.vectors.epoch)
         return await self.cache.fetch(key, partial(self._fresh, request, ground), self._task_group)
+
+    async def _lay_first(self, question: Question, request: RecallRequest) -> Groundwork:
+        """The ground, while others who ask the same wait for it rather than lay it, too."""
+        laid = self._laying[question] = anyio.Event()
+        try:
+            return await self._ground.lay(request)
+        finally:
+            laid.set()
+            if self._laying.get(question) is laid:
+                del self._laying[question]
 
     async def _fresh(self, request: RecallRequest, ground: Groundwork | None = None) -> Fresh[RecallResult]:
         if ground is None:
@@ -168,7 +184,7 @@ class Cascade:
             explanation=trace,
             computation=next(self._computations) if request.use_cache and not degraded else None,
         )
-        return Fresh(freeze_result(result), keep=not degraded, ttl_s=ground.holds_s)
+        return Fresh(freeze_result(result), keep=not degraded, ttl_s=self._ground.holds_s(ground))
 
     async def prepare(self, query: str, context: Mapping[str, Any], k: int) -> Search:
         """The search of a query that is put to a layer outside of a recall; in the scope of `context["project"]`."""
@@ -322,7 +338,7 @@ def query_methods(
     def method(layer: Layer) -> QueryMethod[Candidate]:
         async def ask(query: str, context: Mapping[str, Any] | None, k: int) -> Sequence[Candidate]:
             search = context.search if isinstance(context, PreparedContext) else await prepare(query, context or {}, k)
-            async with database.session(reading=True) as session:
+            async with database.session() as session:
                 return await rooms[layer].search(session, search)
 
         return ask

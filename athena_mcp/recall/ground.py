@@ -42,8 +42,8 @@ class Groundwork:
     promise: Mapping[Layer, float] = field(default_factory=dict)
     """What share of the query's weight the best memory of each layer may have."""
     due: tuple[Due, ...] = ()
-    holds_s: float | None = None
-    """Seconds until another task falls due by time; None when none will."""
+    holds_until: datetime | None = None
+    """When another task falls due by time; None when none will."""
     degraded: tuple[str, ...] = ()
 
 
@@ -94,9 +94,13 @@ class GroundReader:
             entity=survey.entities[0].name if survey.entities else None,
             promise={} if request.layers is not None else weigh_promise(terms, survey.promise),
             due=survey.due,
-            holds_s=_holds_s(survey, search, now),
+            holds_until=_holds_until(survey, search, now),
             degraded=(f"vector: {problem}",) if problem else (),
         )
+
+    def holds_s(self, ground: Groundwork) -> float | None:
+        """For how many seconds more an answer from this ground holds; None when no time ends it."""
+        return None if ground.holds_until is None else (ground.holds_until - self.now()).total_seconds()
 
     async def _embed(self, query: str) -> tuple[Vector | None, str | None]:
         embedder = self.vectors.embedder
@@ -125,12 +129,12 @@ class GroundReader:
         )
 
 
-def _holds_s(survey: Survey, search: Search, now: datetime) -> float | None:
+def _holds_until(survey: Survey, search: Search, now: datetime) -> datetime | None:
     """Until another task falls due, or, where a day was named, until the next."""
     ends = [] if survey.next_due is None else [survey.next_due]
     if search.tasks is not None and (search.tasks.due_from or search.tasks.due_before):
         ends.append(now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1))
-    return (min(ends) - now).total_seconds() if ends else None
+    return min(ends, default=None)
 
 
 def _around(request: RecallRequest) -> str:

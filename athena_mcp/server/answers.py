@@ -37,12 +37,12 @@ def well_formed(text: str) -> str:
 
 
 RENDERINGS = 64
-"""Answers of which the rendering is kept: a hundred kilobytes for the largest, a tenth of that for most."""
+"""Answers whose rendering is kept: a quarter of a megabyte for the largest, a tenth of that for most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """An object as compact JSON, and as that reads."""
+    """An object as compact JSON, and as that reads. Nobody changes what is in it: other answers hold it, too."""
 
     text: str
     facts: Mapping[str, Any]
@@ -69,6 +69,10 @@ class Renderings:
     def __init__(self, capacity: int = RENDERINGS) -> None:
         self._capacity = capacity
         self._kept: OrderedDict[tuple[int, bool], Rendering] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Of how many answers the rendering is kept."""
+        return len(self._kept)
 
     def answer(self, result: RecallResult) -> CallToolResult:
         """A recall's answer, as `success` gives it."""

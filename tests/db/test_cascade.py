@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import anyio
 import pytest
@@ -66,6 +67,68 @@ async def test_an_answer_takes_as_few_round_trips_as_it_can(manager: MemoryManag
     assert [await sessions(), await sessions()] == [3, 1]
     await manager.remember("The staging database moved.", layer="semantic")
     assert [await sessions(), await sessions()] == [4, 1]
+
+
+async def test_who_asks_the_same_at_once_waits_for_the_first_even_while_the_query_is_embedded(
+    settings: Settings, static_embedder: StaticEmbedder
+) -> None:
+    embedded: list[str] = []
+    begun, go_on = anyio.Event(), anyio.Event()
+
+    class Slow:
+        name, dimension, word_vectors = NAME, DIMENSION, static_embedder.word_vectors
+
+        async def embed(self, texts: Sequence[str]) -> list[Any]:
+            embedded.extend(texts)
+            if "slow" in texts[0]:
+                begun.set()
+                await go_on.wait()
+            return await static_embedder.embed(texts)
+
+        async def close(self) -> None:
+            pass
+
+    handle = EmbedderHandle(Slow, name=NAME, dimension=DIMENSION)
+    results: list[RecallResult] = []
+
+    async def ask(manager: MemoryManager) -> None:
+        results.append(await manager.recall("why is it slow?"))
+
+    async with open_app(settings, embedder=lambda: handle) as app:
+        manager = await app.manager()
+        await app.warmed()
+        await manager.remember("The importer takes its time since the index is kept.", layer="semantic")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, manager)
+            await begun.wait()
+            for _ in range(3):
+                tasks.start_soon(ask, manager)
+            await anyio.wait_all_tasks_blocked()
+            go_on.set()
+    assert embedded.count("why is it slow?") == 1
+    assert len({result.computation for result in results}) == 1
+    assert [result.degraded for result in results] == [()] * 4
+
+
+async def test_answers_tell_which_computation_they_come_from(manager: MemoryManager) -> None:
+    await manager.remember("The staging database listens on port 5433.", layer="semantic")
+    first = await manager.recall("staging database port")
+    again = await manager.recall("staging database port", include_scores=False)
+    other = await manager.recall("port of the database")
+    unkept = await manager.recall("staging database port", use_cache=False)
+    assert first.computation == again.computation is not None
+    assert other.computation not in (None, first.computation)
+    assert unkept.computation is None
+
+
+async def test_the_layer_that_has_the_query_s_words_is_asked_though_no_word_speaks_of_it(
+    manager: MemoryManager,
+) -> None:
+    await manager.remember("Polish the zanzibar kiosk before the fair.", layer="prospective")
+    await manager.remember("The fair is in May.", layer="semantic")
+    result = await manager.recall("zanzibar kiosk", cascade_depth=1)
+    assert result.layers[Layer.PROSPECTIVE].status == "ok"
+    assert texts(result)[0] == "Polish the zanzibar kiosk before the fair."
 
 
 async def test_a_write_to_global_ends_kept_answers_of_every_project(

@@ -121,6 +121,37 @@ async def test_a_cancelled_caller_ends_the_query_on_the_server_and_keeps_the_con
     assert not ask(database_url, "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND state = 'active'", before)
 
 
+async def test_a_batch_that_is_cancelled_ends_on_the_server_and_leaves_nothing(
+    database: Database, database_url: str
+) -> None:
+    before = await backend(database)
+    scope = anyio.CancelScope()
+
+    async def store() -> None:
+        with scope:
+            async with database.session() as session:
+                await session.commit_steps([Step("CREATE TABLE left_over ()", {}), Step("SELECT pg_sleep(60)", {})])
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(store)
+            await until_active(database_url, before)
+            scope.cancel()
+    assert ask(database_url, "SELECT to_regclass('left_over')") == [(None,)]
+    assert await backend(database) == before
+
+
+async def test_who_only_reads_runs_nothing_twice_that_had_its_whole_time(database: Database) -> None:
+    async with database.session() as session:
+        await session.execute("CREATE SEQUENCE runs")
+    for _ in range(2):  # the second time the connection has the limit already
+        with pytest.raises(DeadlineExceeded):
+            async with database.session(0.6, reading=True) as session:
+                await session.fetch("SELECT nextval('runs'), pg_sleep(60)")
+    async with database.session() as session:
+        assert await session.fetch_one("SELECT last_value FROM runs") == (2,)
+
+
 async def test_a_cancelled_transaction_is_rolled_back(database: Database, database_url: str) -> None:
     before = await backend(database)
 

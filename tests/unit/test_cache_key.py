@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -39,8 +40,10 @@ OTHER_CONTEXTS: dict[str, Any] = {
 }
 
 
-def key_of(request: RecallRequest = REQUEST, *, epoch: str = "static") -> object:
-    return cache_key(question_of(request), VERSIONS, epoch=epoch)
+def key_of(
+    request: RecallRequest = REQUEST, versions: Mapping[str, int] = VERSIONS, *, epoch: str = "static"
+) -> object:
+    return cache_key(question_of(request), request.scope, versions, epoch=epoch)
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(RecallRequest)])
@@ -78,22 +81,24 @@ def test_the_query_is_otherwise_taken_literally(query: str) -> None:
 
 @pytest.mark.parametrize("project", list(VERSIONS))
 def test_a_write_to_any_project_in_scope_changes_the_key(project: str) -> None:
-    assert cache_key(REQUEST, {**VERSIONS, project: VERSIONS[project] + 1}, epoch="static") != key_of()
+    assert key_of(versions={**VERSIONS, project: VERSIONS[project] + 1}) != key_of()
 
 
 @pytest.mark.parametrize("project", list(VERSIONS))
 def test_the_first_memory_of_a_project_changes_the_key(project: str) -> None:
     absent = {name: version for name, version in VERSIONS.items() if name != project}
-    assert cache_key(REQUEST, absent, epoch="static") != cache_key(REQUEST, {**absent, project: 0}, epoch="static")
+    assert key_of(versions=absent) != cache_key(
+        question_of(REQUEST), REQUEST.scope, {**absent, project: 0}, epoch="static"
+    )
 
 
 def test_a_write_to_another_project_does_not_change_the_key() -> None:
-    assert cache_key(REQUEST, {**VERSIONS, "owner/other": 9}, epoch="static") == key_of()
+    assert key_of(versions={**VERSIONS, "owner/other": 9}) == key_of()
 
 
 def test_versions_are_not_confused_between_projects() -> None:
     swapped = {"owner/project": 1, GLOBAL_PROJECT: 3}
-    assert cache_key(REQUEST, swapped, epoch="static") != key_of()
+    assert key_of(versions=swapped) != key_of()
 
 
 def test_the_epoch_changes_the_key() -> None:
@@ -110,6 +115,6 @@ def test_the_same_moment_in_another_zone_is_the_same_key() -> None:
 
 def test_the_key_outlives_changes_to_the_versions_it_was_made_from() -> None:
     versions = dict(VERSIONS)
-    key = cache_key(REQUEST, versions, epoch="static")
+    key = key_of(versions=versions)
     versions[GLOBAL_PROJECT] += 1
     assert key == key_of()

@@ -193,16 +193,25 @@ def details_around_the_limit(draw: st.DrawFn) -> Details | None:
     )
 
 
-@given(details_around_the_limit(), st.integers(11, 13), st.integers(159, 161), st.integers(0, 13))
+@given(
+    details_around_the_limit(),
+    st.integers(11, 13),
+    st.tuples(*[st.integers(159, 161)] * 3),
+    st.integers(0, 13),
+    st.integers(1, 20),
+    st.integers(0, 2_000),
+)
 def test_details_are_shortened_where_they_are_too_long_and_left_alone_where_not(
-    details: Details | None, tags: int, chars: int, edges: int
+    details: Details | None, tags: int, chars: tuple[int, int, int], edges: int, hits: int, budget: int
 ) -> None:
+    subject, relation, to = ("x" * count for count in chars)
     memory = replace(
         hit("A short text.", details=details).memory,
         tags=("tag",) * tags,
-        relations=(Relation("login", "uses", "x" * chars),) * edges,
+        relations=(Relation(subject, relation, to),) * edges,
     )
-    shown = fit([Hit(memory, 1.0)])[0]
-    expected = shorten_details(memory, ANSWER_CHARS // DETAIL_SHARE)
-    assert shown.memory == expected
-    assert (shown.text is None) == (expected is memory)
+    # Beside others the share may be less than what short details take.
+    for shown in fit([Hit(memory, 1.0)] * hits, DETAIL_SHARE * hits * budget):
+        expected = shorten_details(memory, budget)
+        assert shown.memory == expected
+        assert (shown.text is None) == (expected is memory)

@@ -47,11 +47,20 @@ def test_each_time_it_is_given_an_answer_says_the_same_but_for_its_time(text: st
         }
 
 
-def test_what_a_caller_does_to_an_answer_changes_no_other() -> None:
-    renderings = Renderings()
-    first = told(renderings.answer(answer()))
-    first.clear()
-    assert told(renderings.answer(answer()))["memories"][0]["content"] == "Staging listens on port 5433."
+def test_an_answer_is_written_once_while_it_is_among_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[int | None] = []
+    write = RecallResult.lasting_dict
+
+    def noted(self: RecallResult) -> dict[str, Any]:
+        written.append(self.computation)
+        return write(self)
+
+    monkeypatch.setattr(RecallResult, "lasting_dict", noted)
+    renderings = Renderings(capacity=2)
+    for computation in (1, 2, 1, 3, 1, 2):
+        renderings.answer(answer(computation=computation))
+    assert written == [1, 2, 3, 2]
+    assert len(renderings) == 2
 
 
 def test_with_and_without_confidence_are_told_apart() -> None:
