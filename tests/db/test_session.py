@@ -137,8 +137,8 @@ async def test_a_batch_that_is_cancelled_ends_on_the_server_and_leaves_nothing(
             tasks.start_soon(store)
             await until_active(database_url, before)
             scope.cancel()
+        assert await backend(database) == before
     assert ask(database_url, "SELECT to_regclass('left_over')") == [(None,)]
-    assert await backend(database) == before
 
 
 async def test_who_only_reads_runs_nothing_twice_that_had_its_whole_time(database: Database) -> None:
