@@ -125,19 +125,21 @@ async def test_a_batch_that_is_cancelled_ends_on_the_server_and_leaves_nothing(
     database: Database, database_url: str
 ) -> None:
     before = await backend(database)
-    scope = anyio.CancelScope()
+    scope, ended = anyio.CancelScope(), anyio.Event()
 
     async def store() -> None:
         with scope:
             async with database.session() as session:
                 await session.commit_steps([Step("CREATE TABLE left_over ()", {}), Step("SELECT pg_sleep(60)", {})])
+        ended.set()
 
-    with anyio.fail_after(5):  # by itself it ends after ten seconds
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(store)
-            await until_active(database_url, before)
-            scope.cancel()
-        assert await backend(database) == before
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store)  # under no deadline, so that it would go on for ten seconds by itself
+        await until_active(database_url, before)
+        scope.cancel()
+        with anyio.fail_after(5):
+            await ended.wait()
+    assert await backend(database) == before
     assert ask(database_url, "SELECT to_regclass('left_over')") == [(None,)]
 
 
