@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg.sql import SQL
 
 from athena_mcp.db.rows import Column, RowSource
 from athena_mcp.db.session import Session, Step
 from athena_mcp.errors import EmbedderMismatch
 from athena_mcp.model import Layer
-from athena_mcp.search.candidates import half_vector
+from athena_mcp.search.candidates import EXACT_LIMIT, Indexed, half_vector
 
 if TYPE_CHECKING:
     from athena_mcp.embed.embedder import Vector
@@ -56,17 +59,26 @@ CROSS JOIN LATERAL (
 WHERE EXISTS (SELECT 1 FROM athena.embedders e WHERE e.id = %(embedder)s AND (e.active OR %(making)s))
 ON CONFLICT DO NOTHING
 """
-# Scanned within the project; only what is nearest is looked up.
+# Every vector of the project is compared, or in a large one the index is asked, as by `search.candidates`; of the two
+# only one is run. Only what is nearest is looked up, and put in order, which the index does not quite (`db.pool`).
 _NEAREST = """
+WITH held AS MATERIALIZED (
+    SELECT coalesce(sum(memories), 0) > {exact} AS many FROM athena.layer_totals
+    WHERE project_id = %(project)s AND layer = '{layer}'
+), near AS MATERIALIZED (
+    (SELECT v.memory_id, v.embedding::halfvec({dimension}) <=> %(vector)s::halfvec({dimension}) AS distance
+    FROM athena.vectors_{layer} v
+    WHERE (SELECT many FROM held) AND v.project_id = %(project)s AND v.embedder_id = {embedder_id}
+    ORDER BY distance LIMIT {limit})
+    UNION ALL
+    (SELECT v.memory_id, v.embedding <=> %(vector)s::halfvec AS distance
+    FROM athena.vectors_{layer} v
+    WHERE NOT (SELECT many FROM held) AND v.project_id = %(project)s AND v.embedder_id = {embedder_id}
+    ORDER BY distance LIMIT {limit})
+)
 SELECT n.memory_id, m.content, 1 - n.distance AS cosine
-FROM (
-    SELECT v.memory_id, v.embedding <=> %(vector)s::halfvec AS distance
-    FROM athena.vectors v
-    WHERE v.project_id = %(project)s AND v.layer = %(layer)s::athena.layer AND v.embedder_id = %(embedder)s
-    ORDER BY distance LIMIT %(limit)s
-) AS n
-JOIN athena.memories m ON m.project_id = %(project)s AND m.id = n.memory_id
-ORDER BY n.distance
+FROM near AS n JOIN athena.memories m ON m.project_id = %(project)s AND m.id = n.memory_id
+ORDER BY n.distance LIMIT {limit}
 """
 # What is embedded is what `remember` embeds: of a procedure also when it applies and its steps.
 _UNEMBEDDED = """
@@ -140,17 +152,15 @@ async def nearest(
     session: Session, project_id: int, layer: Layer, embedder_id: int, vector: Vector, limit: int
 ) -> list[Neighbour]:
     """The memories of one project and layer nearest to a vector, nearest first."""
-    found = await session.fetch(
-        _NEAREST,
-        {
-            "project": project_id,
-            "layer": layer.value,
-            "embedder": embedder_id,
-            "vector": half_vector(vector),
-            "limit": limit,
-        },
-    )
+    statement = _nearest_sql(layer, Indexed(embedder_id, len(vector), limit))
+    found = await session.fetch(statement, {"project": project_id, "vector": half_vector(vector)})
     return [Neighbour(*row) for row in found]
+
+
+@functools.cache
+def _nearest_sql(layer: Layer, index: Indexed) -> SQL:
+    # Put together from numbers and the names of an enumeration; no caller's text gets here.
+    return SQL(_NEAREST.format(layer=layer.value, exact=EXACT_LIMIT, **index._asdict()))
 
 
 async def unembedded(session: Session, embedder_id: int, *, after_id: int, limit: int) -> list[Unembedded]:

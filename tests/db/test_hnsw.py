@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
@@ -29,6 +30,7 @@ from athena_mcp.search.candidates import (
 )
 from athena_mcp.search.hnsw import builds_put_off, tend_indexes
 from athena_mcp.search.lexical import LexicalQuery
+from athena_mcp.search.vectors import nearest
 from athena_mcp.transfer.loading import Loader
 from tests.db.invariants import check_store
 from tests.db.pools import opened
@@ -138,15 +140,15 @@ def indexes(url: str) -> list[tuple[str, bool]]:
     )
 
 
-async def index_scans(session: Session, search: Search, times: int) -> int:
-    """How often the index is read by a search that is repeated.
+async def index_scans(session: Session, look: Callable[[], Awaitable[object]], times: int) -> int:
+    """How often the index is read when `look` is repeated.
 
     Not by EXPLAIN: it puts the values into the statement, and plans another one than the prepared ones that are kept.
     """
     scans = []
     for repeats in (0, times):
         for _ in range(repeats):
-            await find_candidates(session, search, Layer.SEMANTIC)
+            await look()
         await session.fetch("SELECT pg_stat_force_next_flush()")
         row = await session.fetch_one(
             "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'vectors_semantic_hnsw_1'"
@@ -155,16 +157,38 @@ async def index_scans(session: Session, search: Search, times: int) -> int:
     return int(scans[1] - scans[0])
 
 
+async def find(session: Session, search: Search) -> list[Candidate]:
+    return await find_candidates(session, search, Layer.SEMANTIC)
+
+
 async def test_the_index_is_used_for_a_large_scope_and_not_for_a_small_one(loaded: Database, loaded_url: str) -> None:
     assert indexes(loaded_url) == [("vectors_semantic_hnsw_1", True)]
     (query,) = vectors(1, 2)
     async with loaded.session() as session:
         for projects in (["large"], ["large", "tiny"], ["second"]):
-            assert await index_scans(session, search_of(query, projects), 6) == 6
+            assert await index_scans(session, partial(find, session, search_of(query, projects)), 6) == 6
         half = Filters(since=FIRST + timedelta(minutes=COUNT // 2))
-        assert await index_scans(session, search_of(query, ["large"], half), 6) == 6
+        assert await index_scans(session, partial(find, session, search_of(query, ["large"], half)), 6) == 6
         for projects in (["small"], ["tiny"], ["small", "tiny"]):
-            assert await index_scans(session, search_of(query, projects), 6) == 0
+            assert await index_scans(session, partial(find, session, search_of(query, projects)), 6) == 0
+
+
+async def test_what_is_nearest_to_a_new_memory_is_found_by_the_index_in_a_large_project(loaded: Database) -> None:
+    shares = []
+    async with loaded.session() as session:
+        for owner, scans in ((1, 6), (2, 6), (3, 0), (4, 0)):
+            (query,) = vectors(1, 2)
+            look = partial(nearest, session, owner, Layer.SEMANTIC, 1, query, 5)
+            assert await index_scans(session, look, 6) == scans
+        for query in vectors(20, 6):
+            for owner, name in enumerate(SIZES, start=1):
+                found = await nearest(session, owner, Layer.SEMANTIC, 1, query, 5)
+                exact = await find(session, search_of(query, [name], exact=True))
+                best = sorted(exact, key=lambda row: -(row.cosine or 0.0))[:5]
+                assert [row.cosine for row in found] == sorted((row.cosine for row in found), reverse=True)
+                assert all(row.content == f"m{row.id - 1}" for row in found)
+                shares.append(len({row.id for row in found} & {row.id for row in best}) / 5)
+    assert sum(shares) / len(shares) >= 0.97
 
 
 async def test_every_vector_is_compared_only_where_the_index_is_not_enough(loaded: Database) -> None:
@@ -230,7 +254,7 @@ async def test_a_filter_that_shuts_out_all_that_is_near_finds_what_is_far(loaded
     async with loaded.session() as session:
         await session.execute(patience, ("50",))
         try:
-            scans = await index_scans(session, search, 1)
+            scans = await index_scans(session, partial(find, session, search), 1)
             found = await find_candidates(session, search, Layer.SEMANTIC)
         finally:
             await session.execute(patience, ("20000",))
