@@ -87,14 +87,12 @@ CUED = 0.1
 All four: docs/benchmarks.md, Selection."""
 
 
-def by_promise(
-    selection: Selection, intended: Collection[Layer], context: Mapping[str, Any], promise: Mapping[Layer, float]
-) -> Selection:
+def by_promise(selection: Selection, intended: Collection[Layer], promise: Mapping[Layer, float]) -> Selection:
     """The selection narrowed to the layers that promise most: `promise` is the share of the query's weight that the
     best memory of each may have.
 
-    Facts, the kinds of memory that the question asks for by its form (`intended_layers`), and those its context looks
-    at are asked in any case; without any promise the words alone decide.
+    Facts and the kinds of memory that the question asks for by its form (`intended_layers`) are asked in any case;
+    without any promise the words alone decide.
     """
     if not any(promise.values()):
         return selection
@@ -113,12 +111,16 @@ def by_promise(
                 reasons[layer] = "asked: it has words of the query"
         elif layer in selection.layers:
             reasons[layer] = "not asked: others have more of the query's words"
-    # The context adds layers and takes none away.
-    for layer, reason in _context_reasons(context).items():
-        if layer not in chosen:
-            chosen.add(layer)
-            reasons[layer] = reason
     return Selection(tuple(layer for layer in Layer if layer in chosen), MappingProxyType(reasons))
+
+
+def with_context(selection: Selection, context: Mapping[str, Any]) -> Selection:
+    """The selection with the layers asked too that the context looks at, which take the place of no other."""
+    added = {layer: why for layer, why in _context_reasons(context).items() if layer not in selection.layers}
+    if not added:
+        return selection
+    layers = tuple(layer for layer in Layer if layer in selection.layers or layer in added)
+    return Selection(layers, MappingProxyType({**selection.reasons, **added}))
 
 
 def with_graph(selection: Selection, entity: str) -> Selection:

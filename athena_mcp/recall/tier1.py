@@ -14,7 +14,7 @@ from athena_mcp.recall.ground import Groundwork
 from athena_mcp.recall.parallel_tier1 import ParallelTier1Executor
 from athena_mcp.recall.prepared import PreparedContext
 from athena_mcp.recall.request import RecallRequest
-from athena_mcp.recall.selection import Selection, by_promise, select_layers, with_graph
+from athena_mcp.recall.selection import Selection, by_promise, select_layers, with_context, with_graph
 from athena_mcp.search.candidates import Candidate
 
 EMPTY = "holds nothing in this scope"
@@ -55,10 +55,10 @@ async def ask_layers(
     selection = (
         Selection(request.layers, dict.fromkeys(Layer, NOT_NAMED))
         if request.layers is not None
-        else select_layers(request.query, context)
+        else select_layers(request.query)
     )
     if request.layers is None:
-        selection = by_promise(selection, ground.asked.intended, context, ground.promise)
+        selection = with_context(by_promise(selection, ground.asked.intended, ground.promise), context)
         if ground.entity is not None:
             selection = with_graph(selection, ground.entity)
         if ground.search.tasks:

@@ -26,7 +26,7 @@ _CODE = re.compile(r"[A-Za-z_][\w.]*[\[(]|[A-Za-z_]\w*(?:(?:\.|::|->)[A-Za-z_]\w
 _PLACE = re.compile(r"(?:~|\.{0,2})/[\w.-]+/|[A-Za-z]:\\|[A-Za-z][A-Za-z0-9+.-]{1,15}://")
 _HEX = re.compile(r"[0-9a-f]+", re.IGNORECASE)
 _NUMBERED = re.compile(r"[0-9]{3}")
-_DIGITS_WITHIN = re.compile(r"(?!.*[a-z][A-Z])[A-Za-z]+[0-9]+[A-Za-z][A-Za-z0-9]*$")
+_DIGITS_WITHIN = re.compile(r"(?!.*[a-z0-9][A-Z][a-z])[A-Za-z]+[0-9]+[A-Za-z][A-Za-z0-9]*$")
 _MIN_VARIETY = 3
 
 _PLACEHOLDER_WORDS = frozenset(
@@ -73,6 +73,11 @@ _ALGORITHMS = frozenset(
     }
     | {"base32", "base64", "hs256", "hs512", "rs256", "es256", "ed25519", "aes128", "aes256", "utf8", "totp", "x509"}
 )
+_NUMBERED_NAMES = (
+    *("k8s", "s3", "ec2", "p12", "pkcs", "i18n", "l10n"),
+    *("neo4j", "log4j", "db2", "mysql8", "ldap3", "e2e", "b64"),
+)
+"""Names with digits in them that variables are called after."""
 _NAMES_OF_SECRETS = frozenset(
     {"password", "passwd", "passphrase", "pwd", "token", "credential", "apikey", "key", "pass"}
 )
@@ -208,9 +213,11 @@ def is_password(value: str, setting: Setting, *, in_call: bool = False) -> bool:
     if setting is Setting.QUOTED_PROSE:
         said = value.isalpha() and (value.lower() in _SAID_OF_PASSWORDS or value.endswith(_SAID_ENDINGS))
         return len(value) >= MIN_LOOSE_PASSWORD_CHARS and not said and not _CODE_IN_PROSE.match(value)
-    # A variable that is named for a secret has hardly ever three digits in a row, or digits among the letters of one
-    # word: rootpassword123 and hunter2secret are passwords.
-    named = _names_a_secret(value) and _NUMBERED.search(value) is None and _DIGITS_WITHIN.match(value) is None
+    # A variable that is named for a secret has hardly ever three digits in a row: rootpassword123 is a password. Nor
+    # digits among the letters of one word, as hunter2secret has, unless those are a name's.
+    argument = in_call and setting is Setting.TIGHT
+    within = not argument and _DIGITS_WITHIN.match(value) is not None and not _has_numbered_name(value)
+    named = _names_a_secret(value) and _NUMBERED.search(value) is None and not within
     if _CODE.match(value) and (named or not value.isidentifier()):
         return False
     if setting is Setting.TIGHT and not in_call:
@@ -248,6 +255,11 @@ def _is_mask(value: str) -> bool:
     template = MARKER_OPEN in value or _TEMPLATE.match(value) is not None
     named = lowered in _NAMES_OF_SECRETS or not _segments(lowered).isdisjoint(_PLACEHOLDER_WORDS)
     return template or named or len(set(lowered)) < _MIN_VARIETY
+
+
+def _has_numbered_name(value: str) -> bool:
+    lowered = value.lower()
+    return any(name in lowered for name in (*_ALGORITHMS, *_NUMBERED_NAMES))
 
 
 def _segments(value: str) -> set[str]:

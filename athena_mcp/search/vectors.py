@@ -59,25 +59,30 @@ CROSS JOIN LATERAL (
 WHERE EXISTS (SELECT 1 FROM athena.embedders e WHERE e.id = %(embedder)s AND (e.active OR %(making)s))
 ON CONFLICT DO NOTHING
 """
-# Every vector of the project is compared, or in a large one the index is asked, as by `search.candidates`; of the two
-# only one is run. Only what is nearest is looked up, and put in order, which the index does not quite (`db.pool`).
+# In a large project the index is asked, as by `search.candidates`. Every vector is compared in others, and where the
+# index gives up since what is near is of other projects. Only what is nearest is looked up, and put in order, which the
+# index does not quite (`db.pool`).
 _NEAREST = """
 WITH held AS MATERIALIZED (
     SELECT coalesce(sum(memories), 0) > {exact} AS many FROM athena.layer_totals
     WHERE project_id = %(project)s AND layer = '{layer}'
-), near AS MATERIALIZED (
-    (SELECT v.memory_id, v.embedding::halfvec({dimension}) <=> %(vector)s::halfvec({dimension}) AS distance
+), indexed AS MATERIALIZED (
+    SELECT v.memory_id, v.embedding::halfvec({dimension}) <=> %(vector)s::halfvec({dimension}) AS distance
     FROM athena.vectors_{layer} v
     WHERE (SELECT many FROM held) AND v.project_id = %(project)s AND v.embedder_id = {embedder_id}
-    ORDER BY distance LIMIT {limit})
-    UNION ALL
-    (SELECT v.memory_id, v.embedding <=> %(vector)s::halfvec AS distance
+    ORDER BY distance LIMIT {limit}
+), compared AS MATERIALIZED (
+    SELECT v.memory_id, v.embedding <=> %(vector)s::halfvec AS distance
     FROM athena.vectors_{layer} v
-    WHERE NOT (SELECT many FROM held) AND v.project_id = %(project)s AND v.embedder_id = {embedder_id}
-    ORDER BY distance LIMIT {limit})
+    WHERE (SELECT count(*) FROM indexed) < {limit} AND v.project_id = %(project)s AND v.embedder_id = {embedder_id}
+    ORDER BY distance LIMIT {limit}
 )
 SELECT n.memory_id, m.content, 1 - n.distance AS cosine
-FROM near AS n JOIN athena.memories m ON m.project_id = %(project)s AND m.id = n.memory_id
+FROM (
+    SELECT memory_id, min(distance) AS distance
+    FROM (SELECT * FROM indexed UNION ALL SELECT * FROM compared) AS either GROUP BY memory_id
+) AS n
+JOIN athena.memories m ON m.project_id = %(project)s AND m.id = n.memory_id
 ORDER BY n.distance LIMIT {limit}
 """
 # What is embedded is what `remember` embeds: of a procedure also when it applies and its steps.

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from athena_mcp.model import Layer
-from athena_mcp.recall.selection import by_promise, select_layers
+from athena_mcp.recall.selection import by_promise, select_layers, with_context
 
 EVENTS, FACTS, HOW, TASKS, LINKS = Layer
 
@@ -212,11 +212,21 @@ def test_any_question_asks_facts_in_layer_order_and_explains_all_five(query: str
     assert select_layers(query, context) == chosen
 
 
-@pytest.mark.parametrize("context", [{}, {"phase": "planning"}, {"phase": "planning", "task": "roll the release out"}])
-def test_context_takes_the_place_of_no_layer_that_has_the_words(context: dict[str, str]) -> None:
-    """By promise at most three layers are asked at first, and beside them those that the context looks at."""
-    promise = {EVENTS: 0.8, FACTS: 0.5, HOW: 0.1, TASKS: 0.1, LINKS: 0.9}
-    selection = select_layers("inventory", context)
-    chosen = by_promise(selection, frozenset(), context, promise).layers
-    assert {EVENTS, FACTS, LINKS} <= set(chosen)
-    assert (len(chosen) > 3) == bool(context)
+@pytest.mark.parametrize(
+    "context", [{}, {"phase": "planning"}, {"task": "see the todo list"}, {"files": ["a.py"], "phase": "debugging"}]
+)
+@pytest.mark.parametrize("promise", [(0.8, 0.5, 0.1, 0.1, 0.9), (0.9, 1.0, 0.85, 0.8, 0.0), (0.0,) * 5])
+def test_context_adds_layers_and_takes_the_place_of_none(context: dict[str, Any], promise: tuple[float, ...]) -> None:
+    """Of what the words and their promise choose, which are at most three layers, nothing is lost."""
+    promised = dict(zip(Layer, promise, strict=True))
+    plain = by_promise(select_layers("socket buffer size"), frozenset(), promised)
+    informed = with_context(plain, context)
+    assert set(plain.layers) <= set(informed.layers)
+    assert {layer: informed.reasons[layer] for layer in plain.layers} == {
+        layer: plain.reasons[layer] for layer in plain.layers
+    }
+    assert list(informed.layers) == [layer for layer in Layer if informed.reasons[layer].startswith("asked: ")]
+    assert set(informed.layers) - set(plain.layers) == set(select_layers("x", context).layers) - {
+        *select_layers("x").layers,
+        *plain.layers,
+    }
