@@ -69,26 +69,59 @@ async def test_an_answer_takes_as_few_round_trips_as_it_can(manager: MemoryManag
     assert [await sessions(), await sessions()] == [4, 1]
 
 
+class Slow:
+    """The default embedder, which waits with what is *slow* until it may go on."""
+
+    name, dimension = NAME, DIMENSION
+
+    def __init__(self, embedder: StaticEmbedder) -> None:
+        self._embedder = embedder
+        self.word_vectors = embedder.word_vectors
+        self.embedded: list[str] = []
+        self.begun, self.go_on = anyio.Event(), anyio.Event()
+
+    async def embed(self, texts: Sequence[str]) -> list[Any]:
+        self.embedded.extend(texts)
+        if "slow" in texts[0]:
+            self.begun.set()
+            await self.go_on.wait()
+        return await self._embedder.embed(texts)
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_an_answer_is_not_kept_beyond_a_moment_that_came_while_it_was_made(
+    settings: Settings, static_embedder: StaticEmbedder
+) -> None:
+    slow = Slow(static_embedder)
+    handle = EmbedderHandle(lambda: slow, name=NAME, dimension=DIMENSION)
+    async with open_app(settings, embedder=lambda: handle) as app:
+        manager = await app.manager()
+        await app.warmed()
+        due_at = datetime.now(UTC) + timedelta(seconds=1)
+        await manager.remember("Renew the certificate.", layer="prospective", details={"due_at": due_at.isoformat()})
+        first: list[RecallResult] = []
+
+        async def ask() -> None:
+            first.append(await manager.recall("is the certificate slow?", layers=["prospective"]))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await slow.begun.wait()
+            # The clock has to come there; nothing announces it.
+            await anyio.sleep((due_at - datetime.now(UTC)).total_seconds() + 0.05)
+            slow.go_on.set()
+        again = await manager.recall("is the certificate slow?", layers=["prospective"])
+    assert first[0].due == ()
+    assert [task.memory.content for task in again.due] == ["Renew the certificate."]
+
+
 async def test_who_asks_the_same_at_once_waits_for_the_first_even_while_the_query_is_embedded(
     settings: Settings, static_embedder: StaticEmbedder
 ) -> None:
-    embedded: list[str] = []
-    begun, go_on = anyio.Event(), anyio.Event()
-
-    class Slow:
-        name, dimension, word_vectors = NAME, DIMENSION, static_embedder.word_vectors
-
-        async def embed(self, texts: Sequence[str]) -> list[Any]:
-            embedded.extend(texts)
-            if "slow" in texts[0]:
-                begun.set()
-                await go_on.wait()
-            return await static_embedder.embed(texts)
-
-        async def close(self) -> None:
-            pass
-
-    handle = EmbedderHandle(Slow, name=NAME, dimension=DIMENSION)
+    slow = Slow(static_embedder)
+    handle = EmbedderHandle(lambda: slow, name=NAME, dimension=DIMENSION)
     results: list[RecallResult] = []
 
     async def ask(manager: MemoryManager) -> None:
@@ -100,12 +133,12 @@ async def test_who_asks_the_same_at_once_waits_for_the_first_even_while_the_quer
         await manager.remember("The importer takes its time since the index is kept.", layer="semantic")
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(ask, manager)
-            await begun.wait()
+            await slow.begun.wait()
             for _ in range(3):
                 tasks.start_soon(ask, manager)
             await anyio.wait_all_tasks_blocked()
-            go_on.set()
-    assert embedded.count("why is it slow?") == 1
+            slow.go_on.set()
+    assert slow.embedded.count("why is it slow?") == 1
     assert len({result.computation for result in results}) == 1
     assert [result.degraded for result in results] == [()] * 4
 
