@@ -99,8 +99,8 @@ class App:
         return self._manager
 
     async def warmed(self) -> None:
-        """Wait for the embedder to be loaded, or to have failed to; after `manager`."""
-        if self._vectors is not None:
+        """Wait for the embedder to be loaded, or to have failed to, if it is to be; after `manager`."""
+        if self._vectors is not None and self._warms:
             await self._vectors.warmed()
 
     async def _settled(self) -> None:
@@ -254,8 +254,8 @@ async def open_app(
 
     `embedder` makes the handle of another embedder than the default one. `publishes`: leave this process's statistics
     in the database for the others, which a command that does one thing does not. `warms`: load the embedder and keep
-    the store's vectors up, which a command that neither asks nor stores has no use for; `warmed` never returns without.
-    `instruments` take the place of those that go by OpenTelemetry's global providers.
+    the store's vectors up, which a command that neither asks nor stores has no use for. `instruments` take the place of
+    those that go by OpenTelemetry's global providers.
     Its task group, which the layers of every recall run on, is entered here: by a server in its lifespan.
     """
     app: App | None = None

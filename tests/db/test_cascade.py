@@ -11,12 +11,17 @@ import pytest
 
 from athena_mcp.app import open_app
 from athena_mcp.config import Settings
+from athena_mcp.db.pool import Database
 from athena_mcp.embed.embedder import EmbedderHandle
 from athena_mcp.embed.static import DIMENSION, NAME, StaticEmbedder
 from athena_mcp.errors import InvalidArgument
 from athena_mcp.manager import MemoryManager
 from athena_mcp.model import Layer, RecallResult
+from athena_mcp.recall.cascade import Cascade
 from athena_mcp.recall.confidence import MISSING
+from athena_mcp.recall.request import check_request
+from athena_mcp.search.vector_arm import VectorArm
+from tests.conftest import PROJECT
 
 pytestmark = pytest.mark.anyio
 
@@ -92,29 +97,29 @@ class Slow:
 
 
 async def test_an_answer_is_not_kept_beyond_a_moment_that_came_while_it_was_made(
-    settings: Settings, static_embedder: StaticEmbedder
+    manager: MemoryManager, database: Database, static_embedder: StaticEmbedder
 ) -> None:
-    slow = Slow(static_embedder)
-    handle = EmbedderHandle(lambda: slow, name=NAME, dimension=DIMENSION)
-    async with open_app(settings, embedder=lambda: handle) as app:
-        manager = await app.manager()
-        await app.warmed()
-        due_at = datetime.now(UTC) + timedelta(seconds=1)
-        await manager.remember("Renew the certificate.", layer="prospective", details={"due_at": due_at.isoformat()})
-        first: list[RecallResult] = []
+    due_at = datetime.now(UTC) + timedelta(days=1)
+    await manager.remember("Renew the certificate.", layer="prospective", details={"due_at": due_at.isoformat()})
+    slow, clock = Slow(static_embedder), [due_at - timedelta(minutes=1)]
+    vectors = VectorArm(EmbedderHandle(lambda: slow, name=NAME, dimension=DIMENSION))
+    await vectors.register(database)
+    await vectors.warm()
+    cascade = Cascade(database, vectors, now=lambda: clock[0])
+    request = check_request("is the certificate slow?", project=PROJECT)
+    results: list[RecallResult] = []
 
-        async def ask() -> None:
-            first.append(await manager.recall("is the certificate slow?", layers=["prospective"]))
+    async def ask() -> None:
+        results.append(await cascade.recall(request))
 
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(ask)
-            await slow.begun.wait()
-            # The clock has to come there; nothing announces it.
-            await anyio.sleep((due_at - datetime.now(UTC)).total_seconds() + 0.05)
-            slow.go_on.set()
-        again = await manager.recall("is the certificate slow?", layers=["prospective"])
-    assert first[0].due == ()
-    assert [task.memory.content for task in again.due] == ["Renew the certificate."]
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        await slow.begun.wait()
+        clock[0] = due_at + timedelta(seconds=1)
+        slow.go_on.set()
+    await ask()
+    assert [result.degraded for result in results] == [(), ()]
+    assert [[task.memory.content for task in result.due] for result in results] == [[], ["Renew the certificate."]]
 
 
 async def test_who_asks_the_same_at_once_waits_for_the_first_even_while_the_query_is_embedded(
